@@ -1,0 +1,229 @@
+"""From the fields of a connection to its credentials, or to the settings that get them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, cast
+
+from airflow_provider_integry.auth.credentials import (
+    ApiKey,
+    ApiKeyPair,
+    Basic,
+    Credentials,
+    OAuth1,
+    check_header_name,
+    check_header_text,
+    check_no_controls,
+)
+from airflow_provider_integry.auth.jwt import JwtLogin, JwtSigning
+from airflow_provider_integry.auth.keys import check_signing_key, normalize_pem
+from airflow_provider_integry.auth.oauth2 import OAuth2Settings
+from airflow_provider_integry.auth.token import TokenShape
+from airflow_provider_integry.errors import CredentialFormatError, UrlNotAllowedError
+from airflow_provider_integry.field_values import FieldValues
+from airflow_provider_integry.secret import Secret
+from airflow_provider_integry.urls import check_url, join_url
+
+_SEPARATORS = {"space": " ", "comma": ",", "plus": "+"}
+
+
+def build_auth(
+    conn_type: str, values: FieldValues, base_url: str | None
+) -> Credentials | OAuth2Settings | JwtSigning | JwtLogin:
+    """Return the credentials of a connection, or how to get them.
+
+    Args:
+        conn_type: Name of the connection type.
+        values: Its checked fields.
+        base_url: The connection's base URL, against which a relative login URL is resolved.
+    Raises:
+        CredentialFormatError: A credential cannot be sent, or a key cannot be read; `what` is the field.
+        UrlNotAllowedError: An endpoint may not be called; `what` is the field.
+    """
+    return _BUILDERS[conn_type](values, base_url)
+
+
+def _build_oauth1(values: FieldValues, base_url: str | None) -> OAuth1:
+    method = values.word("signature_method")
+    pem = values.secret("private_key")
+    if method.startswith("RSA"):
+        if not pem:
+            raise CredentialFormatError("private_key", f"is empty, and needed for {method}; paste the PEM")
+        pem = check_signing_key(pem, "RS256", "private_key")
+    elif not values.secret("consumer_secret"):
+        raise CredentialFormatError("consumer_secret", f"is empty, and needed for {method}; fill it in")
+    return OAuth1(
+        consumer_key=check_no_controls(values.word("consumer_key"), "consumer_key"),
+        consumer_secret=values.secret("consumer_secret") or Secret(""),
+        token=values.secret("oauth_token"),
+        token_secret=values.secret("oauth_token_secret"),
+        signature_method=cast("Any", method),
+        realm=values.text("realm"),
+        private_key=pem,
+    )
+
+
+def _build_oauth2(values: FieldValues, base_url: str | None) -> OAuth2Settings:
+    allow_http = values.boolean("allow_http")
+    refresh_url = values.text("refresh_url")
+    client_auth = values.word("client_auth")
+    if client_auth != "none" and not values.secret("client_secret"):
+        raise CredentialFormatError(
+            "client_secret", f"is empty, and needed for {client_auth}; fill it in, or set client_auth to 'none'"
+        )
+    return OAuth2Settings(
+        grant_type=cast("Any", values.word("grant_type")),
+        exchange_url=check_url(values.word("exchange_url"), "exchange_url", allow_http=allow_http),
+        refresh_url=check_url(refresh_url, "refresh_url", allow_http=allow_http) if refresh_url else None,
+        client_id=values.word("client_id"),
+        client_secret=values.secret("client_secret"),
+        client_auth=cast("Any", client_auth),
+        basic_encoding=cast("Any", values.word("basic_encoding")),
+        scopes=values.items("scopes"),
+        scope_separator=_SEPARATORS[values.word("scope_separator")],
+        audience=values.text("audience"),
+        resource=values.text("resource"),
+        refresh_token=values.secret("refresh_token"),
+        extra_params=_texts(values.mapping("exchange_params"), "exchange_params"),
+        body_format=cast("Any", values.word("exchange_format")),
+        header_name=check_header_name(values.word("header_name"), "header_name"),
+        header_prefix=_prefix(values.word("header_prefix"), "header_prefix"),
+        shape=_shape(values, values.number("lifetime_s")),
+    )
+
+
+def _build_api_key(values: FieldValues, base_url: str | None) -> ApiKey:
+    location = values.word("key_location")
+    name = values.text("key_name") or ("Authorization" if location == "header" else "api_key")
+    prefix = values.text("key_prefix")
+    if prefix is None:
+        prefix = "Bearer" if location == "header" and name.lower() == "authorization" else "none"
+    key = values.secret("password") or Secret("")
+    if location != "query":
+        check_header_name(name, "key_name")
+        check_header_text(key.reveal(), "password")
+    return ApiKey(key, cast("Any", location), name, _prefix(prefix, "key_prefix"))
+
+
+def _build_api_key_secret(values: FieldValues, base_url: str | None) -> Credentials:
+    key = values.secret("api_key") or Secret("")
+    secret = values.secret("api_secret") or Secret("")
+    if values.word("pair_style") == "basic":
+        check_no_controls(key.reveal(), "api_key")
+        check_no_controls(secret.reveal(), "api_secret")
+        if ":" in key.reveal():
+            raise CredentialFormatError("api_key", "holds a colon, which Basic authentication cannot carry")
+        return Basic(key.reveal(), secret)
+    check_header_text(key.reveal(), "api_key")
+    check_header_text(secret.reveal(), "api_secret")
+    return ApiKeyPair(
+        key,
+        secret,
+        check_header_name(values.word("key_header"), "key_header"),
+        check_header_name(values.word("second_header"), "second_header"),
+    )
+
+
+def _build_basic(values: FieldValues, base_url: str | None) -> Basic:
+    login = check_no_controls(values.word("login"), "login")
+    if ":" in login:
+        raise CredentialFormatError("login", "holds a colon, which Basic authentication cannot carry")
+    password = values.secret("password") or Secret("")
+    check_no_controls(password.reveal(), "password")
+    return Basic(login, password)
+
+
+def _build_jwt(values: FieldValues, base_url: str | None) -> JwtSigning | JwtLogin:
+    name = check_header_name(values.word("header_name"), "header_name")
+    prefix = _prefix(values.word("header_prefix"), "header_prefix")
+    if values.word("jwt_source") == "login":
+        return _build_login(values, base_url, name, prefix)
+    algorithm = values.word("algorithm")
+    key = check_signing_key(values.secret("private_key") or Secret(""), algorithm, "private_key")
+    return JwtSigning(
+        key=key,
+        algorithm=cast("Any", algorithm),
+        lifetime_s=int(values.number("lifetime_s") or 300),
+        issuer=values.text("issuer"),
+        subject=values.text("subject"),
+        audience=values.text("audience"),
+        key_id=values.text("key_id"),
+        claims=values.mapping("claims"),
+        header_name=name,
+        header_prefix=prefix,
+    )
+
+
+def _build_login(values: FieldValues, base_url: str | None, name: str, prefix: str) -> JwtLogin:
+    url = join_url(base_url, values.word("login_url"))
+    if "://" not in url:
+        raise UrlNotAllowedError("login_url", "is a path, but there is no base URL; give an absolute URL")
+    url = check_url(url, "login_url", allow_http=values.boolean("allow_http"))
+    body = values.mapping("login_body") or {"username": "{username}", "password": "{password}"}
+    return JwtLogin(
+        url=url,
+        username=values.word("login"),
+        password=values.secret("password") or Secret(""),
+        body_format=cast("Any", values.word("login_format")),
+        body=body,
+        shape=_shape(values, values.number("lifetime_s")),
+        header_name=name,
+        header_prefix=prefix,
+    )
+
+
+def _shape(values: FieldValues, lifetime_s: float | None) -> TokenShape:
+    shape = TokenShape(values.text("answer_path"), values.text("expires_path"), lifetime_s)
+    check_path(shape.token_path, "answer_path")
+    check_path(shape.expires_path, "expires_path")
+    return shape
+
+
+def check_path(path: str | None, what: str) -> None:
+    """Refuse a text that is no JMESPath.
+
+    Raises:
+        CredentialFormatError: It does not compile.
+    """
+    if path is None:
+        return
+    # Lazy for start-up cost: few connections name a path.
+    import jmespath
+    from jmespath.exceptions import JMESPathError
+
+    try:
+        jmespath.compile(path)
+    except JMESPathError:
+        raise CredentialFormatError(what, f"'{path[:80]}' is not a JMESPath; write 'data.token'") from None
+
+
+def _prefix(word: str, what: str) -> str:
+    """Return the prefix with its separator: a space, unless it ends in '='."""
+    if word.lower() == "none":
+        return ""
+    check_header_text(word, what)
+    return word if word.endswith("=") else f"{word} "
+
+
+def _texts(values: Mapping[str, Any], what: str) -> dict[str, str]:
+    for name, value in values.items():
+        if isinstance(value, dict | list):
+            raise CredentialFormatError(what, f"'{name}' is not text; give a JSON object of texts")
+    return {name: _text(value) for name, value in values.items()}
+
+
+def _text(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+_BUILDERS: Mapping[str, Callable[[FieldValues, str | None], Credentials | OAuth2Settings | JwtSigning | JwtLogin]] = {
+    "integry_oauth1": _build_oauth1,
+    "integry_oauth2": _build_oauth2,
+    "integry_api_key": _build_api_key,
+    "integry_api_key_secret": _build_api_key_secret,
+    "integry_api_key_url": _build_api_key,
+    "integry_jwt": _build_jwt,
+    "integry_basic": _build_basic,
+    "integry_basic_url": _build_basic,
+}
+__all__ = ["build_auth", "check_path", "normalize_pem"]

@@ -1,0 +1,91 @@
+"""A string that does not show itself.
+
+Every credential inside this package is a `Secret` from the moment it is read until it is put on
+the wire. The one way to get the text is `.reveal()`, so that ``grep reveal`` lists every place
+where a secret leaves its wrapper.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+from collections.abc import Iterable
+from typing import Any, NoReturn
+
+MASK = "***"
+
+
+class Secret:
+    """Hold a secret text; `str`, `repr`, `format` and copies never show it.
+
+    Pickling and JSON encoding are refused: a secret that is written somewhere must be revealed and
+    encrypted on purpose.
+    """
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str | Secret) -> None:
+        self._value: str = value._value if isinstance(value, Secret) else value
+
+    def reveal(self) -> str:
+        """Return the text itself."""
+        return self._value
+
+    def fingerprint(self) -> str:
+        """Name this secret without showing it: 16 hex digits of its SHA-256."""
+        return hashlib.sha256(self._value.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+    def __repr__(self) -> str:
+        return MASK
+
+    def __str__(self) -> str:
+        return MASK
+
+    def __format__(self, format_spec: str) -> str:
+        return MASK
+
+    def __bool__(self) -> bool:
+        return bool(self._value)
+
+    def __eq__(self, other: object) -> bool:
+        """Compare in constant time; a plain string is never equal to a secret."""
+        if not isinstance(other, Secret):
+            return NotImplemented
+        mine = self._value.encode("utf-8", "surrogatepass")
+        theirs = other._value.encode("utf-8", "surrogatepass")
+        return hmac.compare_digest(mine, theirs)
+
+    def __hash__(self) -> int:
+        return hash((Secret, self._value))
+
+    def __copy__(self) -> Secret:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Secret:
+        return self
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("A Secret cannot be pickled: reveal and encrypt it on purpose instead.")
+
+
+_TOKEN_LIKE = re.compile(r"[A-Za-z0-9_\-.+/=~%]{24,}")
+
+
+def build_excerpt(text: str, *, hide: Iterable[Secret] = (), limit: int = 200) -> str:
+    """Build a piece of somebody else's text that may be shown in an error or a log.
+
+    Args:
+        text: Text of a server's answer.
+        hide: Secrets that were sent to that server, which it may echo.
+        limit: Most characters to keep.
+    Returns:
+        One line in which known secrets and anything that looks like a token are ``***``.
+    """
+    text = text[: limit * 20]
+    for secret in hide:
+        if secret:
+            text = text.replace(secret.reveal(), MASK)
+    line = " ".join("".join(char if char.isprintable() else " " for char in text).split())
+    line = _TOKEN_LIKE.sub(MASK, line)
+    return line if len(line) <= limit else f"{line[: limit - 1]}…"

@@ -1,0 +1,254 @@
+"""From an Airflow connection, as plain values, to checked settings.
+
+Connections come from forms, JSON, URIs, command lines and secrets backends: numbers and booleans
+may be text, objects may be JSON text, an empty field may be absent, null or "". Whatever is wrong is
+refused with the field's name and what to do, before anything is sent.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+from airflow_provider_integry.auth.credentials import Credentials, check_header_name, check_header_text
+from airflow_provider_integry.auth.jwt import JwtLogin, JwtSigning
+from airflow_provider_integry.auth.oauth2 import OAuth2Settings
+from airflow_provider_integry.auth_settings import build_auth
+from airflow_provider_integry.connection_types import CONNECTION_TYPES_BY_NAME, ConnectionType
+from airflow_provider_integry.errors import (
+    ConnectionConfigError,
+    CredentialFormatError,
+    MissingFieldError,
+    UnknownConnectionTypeError,
+    UrlNotAllowedError,
+)
+from airflow_provider_integry.field_values import FieldValues, read_extra, read_fields
+from airflow_provider_integry.secret import Secret
+from airflow_provider_integry.urls import check_url
+
+AuthSettings = Credentials | OAuth2Settings | JwtSigning | JwtLogin
+
+
+@dataclass(frozen=True, slots=True)
+class RawConnection:
+    """An Airflow connection's columns, as they were found.
+
+    Attributes:
+        conn_id: The connection.
+        conn_type: Its type.
+        host, schema, login, password: Columns; None when empty.
+        port: TCP port; None when empty.
+        extra: The JSON text of `extra`, or its object.
+    """
+
+    conn_id: str
+    conn_type: str | None
+    host: str | None = None
+    schema: str | None = None
+    port: int | None = None
+    login: str | None = None
+    password: str | None = field(default=None, repr=False)
+    extra: str | Mapping[str, Any] | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class TransportSettings:
+    """How requests are sent.
+
+    Attributes:
+        timeout_s: Seconds to wait for a connection, and for each part of an answer.
+        deadline_s: Seconds one request may take in all.
+        max_retries: How often a request is sent again after a passing failure.
+        user_agent: User-Agent header; None for this provider's own.
+        proxy_url: HTTP proxy; may hold user info.
+        ca_file, client_cert_file, client_key_file: PEM files, or None.
+    """
+
+    timeout_s: float = 30.0
+    deadline_s: float = 300.0
+    max_retries: int = 3
+    user_agent: str | None = None
+    proxy_url: Secret | None = None
+    ca_file: str | None = None
+    client_cert_file: str | None = None
+    client_key_file: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class UserInfoSettings:
+    """Where to ask who the account is; parts that are None come from the connector."""
+
+    url: str | None = None
+    id_path: str | None = None
+    name_path: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionSettings:
+    """A connection that was checked.
+
+    Attributes:
+        conn_id, conn_type: Which connection, and of which type.
+        base_url: Without a trailing slash; None when only the connector knows it.
+        allow_http: Whether http is accepted.
+        connector: Name or path; None when there is none.
+        allowed_hosts: Further ``host`` or ``host:port`` that may receive the credential.
+        headers: Static headers of every request.
+        user_info: Where to ask who the account is.
+        transport: How requests are sent.
+        auth: Credentials, or how to get them.
+        secrets: Every secret of the connection.
+    """
+
+    conn_id: str
+    conn_type: str
+    base_url: str | None
+    allow_http: bool
+    connector: str | None
+    allowed_hosts: tuple[str, ...]
+    headers: tuple[tuple[str, str], ...]
+    user_info: UserInfoSettings
+    transport: TransportSettings
+    auth: AuthSettings
+    secrets: tuple[Secret, ...] = ()
+
+
+def parse_connection(raw: RawConnection) -> ConnectionSettings:
+    """Check a connection and return its settings.
+
+    Raises:
+        UnknownConnectionTypeError: The type is not one of this provider's.
+        MissingFieldError: A required field is empty.
+        ConnectionConfigError: Any other field is wrong; the error names it.
+    """
+    conn_type = _find_type(raw)
+    values = read_fields(raw.conn_id, conn_type, _columns(raw), read_extra(raw.conn_id, raw.extra))
+    base_url = _read_base_url(raw, values)
+    try:
+        auth = build_auth(conn_type.name, values, base_url)
+        return ConnectionSettings(
+            conn_id=raw.conn_id,
+            conn_type=conn_type.name,
+            base_url=base_url,
+            allow_http=values.boolean("allow_http"),
+            connector=values.text("connector"),
+            allowed_hosts=_read_hosts(values),
+            headers=_read_headers(values),
+            user_info=UserInfoSettings(
+                values.text("user_info_url"), values.text("account_id_path"), values.text("account_name_path")
+            ),
+            transport=_read_transport(values),
+            auth=auth,
+            secrets=values.secrets(),
+        )
+    except (CredentialFormatError, UrlNotAllowedError) as error:
+        raise ConnectionConfigError(raw.conn_id, error.what, error.problem) from None
+
+
+def _find_type(raw: RawConnection) -> ConnectionType:
+    name = (raw.conn_type or "").strip().lower().replace("-", "_")
+    if found := CONNECTION_TYPES_BY_NAME.get(name):
+        return found
+    close = difflib.get_close_matches(name, CONNECTION_TYPES_BY_NAME, n=1)
+    hint = f"; did you mean '{close[0]}'?" if close else ""
+    raise UnknownConnectionTypeError(
+        raw.conn_id,
+        "conn_type",
+        f"'{raw.conn_type}' is not a type of this provider{hint} It has: {', '.join(CONNECTION_TYPES_BY_NAME)}.",
+    )
+
+
+def _columns(raw: RawConnection) -> dict[str, Any]:
+    return {"host": raw.host, "login": raw.login, "password": raw.password}
+
+
+def _read_base_url(raw: RawConnection, values: FieldValues) -> str | None:
+    """Return the base URL from host, port and schema.
+
+    A URI connection splits ``https://api.example.com:8443/v1`` into these three; the schema may also
+    be ``http`` or ``https``, as the HTTP provider has it.
+    """
+    host = (values.text("host") or "").rstrip("/")
+    if not host:
+        return None
+    path = (raw.schema or "").strip("/")
+    if "://" not in host:
+        scheme = path.lower() if path.lower() in ("http", "https") else "https"
+        host = f"{scheme}://{host}"
+    if path.lower() in ("http", "https"):
+        path = ""
+    try:
+        if raw.port and urlsplit(host).port is None:
+            host = _insert_port(host, int(raw.port))
+        url = check_url(host, "host", allow_http=values.boolean("allow_http"))
+    except UrlNotAllowedError as error:
+        raise ConnectionConfigError(raw.conn_id, error.what, error.problem) from None
+    except ValueError:
+        raise ConnectionConfigError(raw.conn_id, "host", "cannot be read as a URL; check the port") from None
+    if urlsplit(url).query or urlsplit(url).fragment:
+        raise ConnectionConfigError(raw.conn_id, "host", "has a query or fragment; leave only scheme, host and path")
+    return f"{url}/{path}".rstrip("/")
+
+
+def _insert_port(host: str, port: int) -> str:
+    scheme, rest = host.split("://", 1)
+    authority, slash, path = rest.partition("/")
+    return f"{scheme}://{authority}:{port}{slash}{path}"
+
+
+def _read_hosts(values: FieldValues) -> tuple[str, ...]:
+    hosts = values.items("allowed_hosts")
+    for host in hosts:
+        if "/" in host or "*" in host:
+            raise UrlNotAllowedError("allowed_hosts", f"'{host}' is not a host; write 'host' or 'host:port', no wildcard")
+        check_url(f"https://{host}", "allowed_hosts")
+    return tuple(host.lower() for host in hosts)
+
+
+def _read_headers(values: FieldValues) -> tuple[tuple[str, str], ...]:
+    pairs = values.mapping("headers")
+    for name, value in pairs.items():
+        check_header_name(name, "headers")
+        if isinstance(value, dict | list):
+            raise CredentialFormatError("headers", f"'{name}' is not text; give a JSON object of texts")
+        check_header_text(str(value), "headers")
+    return tuple((name, str(value)) for name, value in pairs.items())
+
+
+def _read_transport(values: FieldValues) -> TransportSettings:
+    agent = values.text("user_agent")
+    if agent:
+        check_header_text(agent, "user_agent")
+    return TransportSettings(
+        timeout_s=values.number("timeout_s") or 30.0,
+        deadline_s=values.number("deadline_s") or 300.0,
+        max_retries=int(values.number("max_retries") or 0),
+        user_agent=agent,
+        proxy_url=_read_proxy(values.secret("proxy_url")),
+        ca_file=values.text("ca_file"),
+        client_cert_file=values.text("client_cert_file"),
+        client_key_file=values.text("client_key_file"),
+    )
+
+
+def _read_proxy(proxy: Secret | None) -> Secret | None:
+    if proxy is None:
+        return None
+    parts = urlsplit(proxy.reveal())
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise UrlNotAllowedError("proxy_url", "is not a proxy URL; write http://host:port")
+    return proxy
+
+
+__all__ = [
+    "AuthSettings",
+    "ConnectionSettings",
+    "MissingFieldError",
+    "RawConnection",
+    "TransportSettings",
+    "UserInfoSettings",
+    "parse_connection",
+]

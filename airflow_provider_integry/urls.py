@@ -1,0 +1,169 @@
+"""Which URLs may be called at all: pure checks on text, no name resolution.
+
+Parsers disagree about odd URLs (``http://127.0.0.1\\@good.com/`` is one host to `urlsplit` and
+another to an HTTP client), so whatever is odd is refused before anything else looks at it.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from typing import NamedTuple
+from urllib.parse import urljoin, urlsplit
+
+from airflow_provider_integry.errors import UrlNotAllowedError
+
+DEFAULT_PORTS = {"http": 80, "https": 443}
+_FORBIDDEN = re.compile(r"[\x00-\x20\x7f\\]")
+_HOST = re.compile(r"^(?!-)[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?\.?$")
+_NUMERIC_HOST = re.compile(r"^(0[xX][0-9a-fA-F]*|[0-9]+)(\.(0[xX][0-9a-fA-F]*|[0-9]+))*\.?$")
+
+# Metadata services outside the link-local ranges: AWS over IPv6, Alibaba, Azure, Oracle.
+_METADATA_ADDRESSES = frozenset(
+    ipaddress.ip_address(text)
+    for text in ("fd00:ec2::254", "fd20:ce::254", "100.100.100.200", "168.63.129.16", "192.0.0.192")
+)
+_METADATA_NAMES = frozenset({"metadata", "metadata.google.internal", "metadata.goog", "instance-data"})
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+_SIX_TO_FOUR = ipaddress.ip_network("2002::/16")
+
+
+class Origin(NamedTuple):
+    """Scheme, lower-case host and port: what a credential belongs to."""
+
+    scheme: str
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        port = "" if DEFAULT_PORTS.get(self.scheme) == self.port else f":{self.port}"
+        return f"{self.scheme}://{host}{port}"
+
+
+def check_url(url: str, what: str, *, allow_http: bool = False) -> str:
+    """Return the URL when it may be called.
+
+    Args:
+        url: Absolute URL as typed or received.
+        what: How to name it in the error ("field 'exchange_url'").
+        allow_http: Whether ``http`` is accepted beside ``https``.
+    Returns:
+        The URL, unchanged but for surrounding white space.
+    Raises:
+        UrlNotAllowedError: Empty, not http(s), with user info, control characters, a backslash, a
+            host outside ASCII, an IPv4 address in an odd notation, or a metadata address.
+    """
+    url = url.strip()
+    if not url:
+        raise UrlNotAllowedError(what, "is empty; give an absolute URL such as https://api.example.com")
+    if _FORBIDDEN.search(url):
+        raise UrlNotAllowedError(what, "holds a space, a control character or a backslash; remove it")
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        raise UrlNotAllowedError(what, "cannot be read as a URL; check brackets and port") from None
+    _check_scheme(parts.scheme, what, allow_http)
+    if "@" in parts.netloc:
+        raise UrlNotAllowedError(
+            what, "holds user info ('user:password@'); remove it and use the credential fields"
+        )
+    if port == 0:
+        raise UrlNotAllowedError(what, "has port 0; give a real port or none")
+    _check_host(parts.hostname or "", what)
+    return url
+
+
+def origin_of(url: str) -> Origin:
+    """Return the origin of a URL that `check_url` accepts."""
+    parts = urlsplit(url)
+    scheme = parts.scheme.lower()
+    host = (parts.hostname or "").rstrip(".")
+    return Origin(scheme, host, parts.port or DEFAULT_PORTS.get(scheme, 0))
+
+
+def join_url(base_url: str | None, url: str) -> str:
+    """Return `url` made absolute: appended to the base URL's path, never replacing it.
+
+    ``join_url("https://h/v1", "/contacts")`` and ``join_url("https://h/v1/", "contacts")`` are both
+    ``https://h/v1/contacts``. An absolute URL is returned as it is.
+    """
+    if "://" in url.split("?", 1)[0] or not base_url:
+        return url
+    if url.startswith("//"):
+        return urljoin(base_url, url)
+    if not url or url.startswith("?"):
+        return base_url + url
+    return f"{base_url.rstrip('/')}/{url.lstrip('/')}"
+
+
+def forbidden_address_reason(address: str) -> str | None:
+    """Say why no credential may ever go to this IP address; None when it may.
+
+    Link-local and metadata addresses are refused, also inside IPv4-mapped, NAT64 and 6to4 forms.
+    """
+    try:
+        ip = ipaddress.ip_address(address.split("%", 1)[0])
+    except ValueError:
+        return None
+    for candidate in (ip, _embedded_ipv4(ip)):
+        if candidate is None:
+            continue
+        if candidate in _METADATA_ADDRESSES:
+            return "a cloud metadata address"
+        if candidate.is_link_local:
+            return "a link-local address"
+        if candidate.is_multicast or candidate.is_unspecified:
+            return "a multicast or unspecified address"
+    return None
+
+
+def _embedded_ipv4(ip: ipaddress.IPv4Address | ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
+    if isinstance(ip, ipaddress.IPv4Address):
+        return None
+    if ip.ipv4_mapped:
+        return ip.ipv4_mapped
+    if ip in _NAT64:
+        return ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
+    if ip in _SIX_TO_FOUR:
+        return ipaddress.IPv4Address((int(ip) >> 80) & 0xFFFFFFFF)
+    return None
+
+
+def _check_scheme(scheme: str, what: str, allow_http: bool) -> None:
+    scheme = scheme.lower()
+    if scheme == "https" or (scheme == "http" and allow_http):
+        return
+    if scheme == "http":
+        raise UrlNotAllowedError(
+            what, "uses http, which sends credentials in clear; use https, or turn on 'allow_http' on purpose"
+        )
+    shown = f"'{scheme}://'" if scheme else "no scheme"
+    raise UrlNotAllowedError(what, f"has {shown}; only https:// (or http:// with 'allow_http') can be called")
+
+
+def _check_host(host: str, what: str) -> None:
+    if not host:
+        raise UrlNotAllowedError(what, "has no host; give an absolute URL such as https://api.example.com")
+    if not host.isascii():
+        raise UrlNotAllowedError(what, "has a host outside ASCII; write it in its xn-- form")
+    if host.lower().rstrip(".") in _METADATA_NAMES:
+        raise UrlNotAllowedError(what, "points to a cloud metadata service, which is never called")
+    if ":" in host:
+        _check_address(host, what)
+    elif _NUMERIC_HOST.match(host):
+        try:
+            ipaddress.IPv4Address(host)
+        except ValueError:
+            raise UrlNotAllowedError(
+                what, "has an IPv4 address in an unusual notation; write it as four decimal numbers"
+            ) from None
+        _check_address(host, what)
+    elif not _HOST.match(host):
+        raise UrlNotAllowedError(what, "has a host with characters that no host name has")
+
+
+def _check_address(host: str, what: str) -> None:
+    if reason := forbidden_address_reason(host):
+        raise UrlNotAllowedError(what, f"points to {reason}, which is never called")
