@@ -179,7 +179,7 @@ CONNECTION_TYPES: tuple[ConnectionType, ...] = (
             Field(
                 "basic_encoding",
                 "Basic encoding",
-                "rfc6749 percent-encodes id and secret first, as the standard says; raw does not, as many servers want.",
+                "rfc6749 percent-encodes id and secret first, as the standard says; raw does not, as many want.",
                 "choice",
                 choices=("rfc6749", "raw"),
                 default="rfc6749",

@@ -11,7 +11,6 @@ from airflow_provider_integry.connection_fields import Field
 from airflow_provider_integry.connection_types import ConnectionType
 from airflow_provider_integry.errors import ConnectionConfigError, MissingFieldError
 from airflow_provider_integry.secret import Secret
-from airflow_provider_integry.urls import check_url
 
 MAX_TEXT = 64 * 1024
 _TRUE = frozenset({"true", "1", "yes", "on", "y", "t"})
@@ -79,7 +78,7 @@ def read_extra(conn_id: str, extra: str | Mapping[str, Any] | None) -> dict[str,
         line = f" (line {error.lineno}, column {error.colno})" if isinstance(error, json.JSONDecodeError) else ""
         raise ConnectionConfigError(conn_id, "extra", f"is not JSON{line}; give a JSON object") from None
     if not isinstance(value, dict):
-        raise ConnectionConfigError(conn_id, "extra", "is not a JSON object; write {\"field\": \"value\"}")
+        raise ConnectionConfigError(conn_id, "extra", 'is not a JSON object; write {"field": "value"}')
     return value
 
 
@@ -222,9 +221,9 @@ def _read_object(item: Field, value: Any) -> dict[str, Any] | None:
             value = json.loads(value)
         except (ValueError, RecursionError) as error:
             at = f" (line {error.lineno}, column {error.colno})" if isinstance(error, json.JSONDecodeError) else ""
-            raise _WrongValueError(f"is not JSON{at}; give a JSON object such as {{\"name\": \"value\"}}") from None
+            raise _WrongValueError(f'is not JSON{at}; give a JSON object such as {{"name": "value"}}') from None
     if not isinstance(value, dict):
-        raise _WrongValueError("is not a JSON object; write {\"name\": \"value\"}")
+        raise _WrongValueError('is not a JSON object; write {"name": "value"}')
     return value
 
 

@@ -7,11 +7,14 @@ where a secret leaves its wrapper.
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import hmac
+import json
 import re
 from collections.abc import Iterable
 from typing import Any, NoReturn
+from urllib.parse import quote, quote_plus
 
 MASK = "***"
 
@@ -26,7 +29,7 @@ class Secret:
     __slots__ = ("_value",)
 
     def __init__(self, value: str | Secret) -> None:
-        self._value: str = value._value if isinstance(value, Secret) else value
+        self._value: str = value.reveal() if isinstance(value, Secret) else value
 
     def reveal(self) -> str:
         """Return the text itself."""
@@ -72,6 +75,25 @@ class Secret:
 _TOKEN_LIKE = re.compile(r"[A-Za-z0-9_\-.+/=~%]{24,}")
 
 
+def encoded_forms(secret: Secret) -> tuple[str, ...]:
+    """Return the texts in which a secret travels or is echoed, longest first.
+
+    The text itself, percent- and form-encoded, inside JSON, and in base64.
+    """
+    text = secret.reveal()
+    raw = text.encode("utf-8", "surrogatepass")
+    forms = {
+        text,
+        quote(raw, safe=""),
+        quote_plus(raw),
+        json.dumps(text)[1:-1],
+        json.dumps(text, ensure_ascii=False)[1:-1],
+        base64.b64encode(raw).decode("ascii"),
+        base64.urlsafe_b64encode(raw).decode("ascii"),
+    }
+    return tuple(sorted(forms - {""}, key=len, reverse=True))
+
+
 def build_excerpt(text: str, *, hide: Iterable[Secret] = (), limit: int = 200) -> str:
     """Build a piece of somebody else's text that may be shown in an error or a log.
 
@@ -82,10 +104,10 @@ def build_excerpt(text: str, *, hide: Iterable[Secret] = (), limit: int = 200) -
     Returns:
         One line in which known secrets and anything that looks like a token are ``***``.
     """
-    text = text[: limit * 20]
-    for secret in hide:
-        if secret:
-            text = text.replace(secret.reveal(), MASK)
-    line = " ".join("".join(char if char.isprintable() else " " for char in text).split())
+    # Longest first, so that no secret leaves the tail of a longer one behind; and before anything is
+    # cut off, so that none leaves its beginning.
+    for form in sorted({form for secret in hide for form in encoded_forms(secret)}, key=len, reverse=True):
+        text = text.replace(form, MASK)
+    line = " ".join("".join(char if char.isprintable() else " " for char in text[: limit * 20]).split())
     line = _TOKEN_LIKE.sub(MASK, line)
     return line if len(line) <= limit else f"{line[: limit - 1]}…"

@@ -203,7 +203,7 @@ def _read_hosts(values: FieldValues) -> tuple[str, ...]:
     hosts = values.items("allowed_hosts")
     for host in hosts:
         if "/" in host or "*" in host:
-            raise UrlNotAllowedError("allowed_hosts", f"'{host}' is not a host; write 'host' or 'host:port', no wildcard")
+            raise UrlNotAllowedError("allowed_hosts", f"'{host}' is not a host; write 'host' or 'host:port'")
         check_url(f"https://{host}", "allowed_hosts")
     return tuple(host.lower() for host in hosts)
 

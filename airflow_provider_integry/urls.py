@@ -1,6 +1,6 @@
-"""Which URLs may be called at all: pure checks on text, no name resolution.
+r"""Which URLs may be called at all: pure checks on text, no name resolution.
 
-Parsers disagree about odd URLs (``http://127.0.0.1\\@good.com/`` is one host to `urlsplit` and
+Parsers disagree about odd URLs (``http://127.0.0.1\@good.com/`` is one host to `urlsplit` and
 another to an HTTP client), so whatever is odd is refused before anything else looks at it.
 """
 
@@ -16,6 +16,7 @@ from airflow_provider_integry.errors import UrlNotAllowedError
 DEFAULT_PORTS = {"http": 80, "https": 443}
 _FORBIDDEN = re.compile(r"[\x00-\x20\x7f\\]")
 _HOST = re.compile(r"^(?!-)[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?\.?$")
+_ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _NUMERIC_HOST = re.compile(r"^(0[xX][0-9a-fA-F]*|[0-9]+)(\.(0[xX][0-9a-fA-F]*|[0-9]+))*\.?$")
 
 # Metadata services outside the link-local ranges: AWS over IPv6, Alibaba, Azure, Oracle.
@@ -25,6 +26,7 @@ _METADATA_ADDRESSES = frozenset(
 )
 _METADATA_NAMES = frozenset({"metadata", "metadata.google.internal", "metadata.goog", "instance-data"})
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
+_COMPATIBLE = ipaddress.ip_network("::/96")
 _SIX_TO_FOUR = ipaddress.ip_network("2002::/16")
 
 
@@ -89,7 +91,7 @@ def join_url(base_url: str | None, url: str) -> str:
     ``join_url("https://h/v1", "/contacts")`` and ``join_url("https://h/v1/", "contacts")`` are both
     ``https://h/v1/contacts``. An absolute URL is returned as it is.
     """
-    if "://" in url.split("?", 1)[0] or not base_url:
+    if _ABSOLUTE.match(url) or not base_url:
         return url
     if url.startswith("//"):
         return urljoin(base_url, url)
@@ -101,7 +103,8 @@ def join_url(base_url: str | None, url: str) -> str:
 def forbidden_address_reason(address: str) -> str | None:
     """Say why no credential may ever go to this IP address; None when it may.
 
-    Link-local and metadata addresses are refused, also inside IPv4-mapped, NAT64 and 6to4 forms.
+    Link-local and metadata addresses are refused, also inside IPv4-mapped, IPv4-compatible,
+    NAT64 and 6to4 forms.
     """
     try:
         ip = ipaddress.ip_address(address.split("%", 1)[0])
@@ -124,7 +127,8 @@ def _embedded_ipv4(ip: ipaddress.IPv4Address | ipaddress.IPv6Address) -> ipaddre
         return None
     if ip.ipv4_mapped:
         return ip.ipv4_mapped
-    if ip in _NAT64:
+    # IPv4-compatible (::a.b.c.d) is deprecated, and old stacks still route it.
+    if ip in _NAT64 or ip in _COMPATIBLE:
         return ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
     if ip in _SIX_TO_FOUR:
         return ipaddress.IPv4Address((int(ip) >> 80) & 0xFFFFFFFF)

@@ -18,9 +18,10 @@ SignatureMethod = Literal[
     "HMAC-SHA1", "HMAC-SHA256", "HMAC-SHA512", "RSA-SHA1", "RSA-SHA256", "RSA-SHA512", "PLAINTEXT"
 ]
 
-_HEADER_NAME = re.compile(r"^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$")
-_HEADER_TEXT = re.compile(r"^[\x21-\x7e]([\x20-\x7e\t]*[\x21-\x7e])?$")
-_COOKIE_TEXT = re.compile(r"^[\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]*$")
+# For `fullmatch`: `match` with `$` would let a line break at the end through.
+_HEADER_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_HEADER_TEXT = re.compile(r"[\x21-\x7e]([\x20-\x7e\t]*[\x21-\x7e])?")
+_COOKIE_TEXT = re.compile(r"[\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]*")
 
 
 def check_header_name(name: str, what: str) -> str:
@@ -29,7 +30,7 @@ def check_header_name(name: str, what: str) -> str:
     Raises:
         CredentialFormatError: Empty, or with characters that no header name has.
     """
-    if not _HEADER_NAME.match(name):
+    if not _HEADER_NAME.fullmatch(name):
         raise CredentialFormatError(what, "is not a header name; use letters, digits and '-' (X-Api-Key)")
     return name
 
@@ -41,7 +42,7 @@ def check_header_text(text: str, what: str) -> str:
         CredentialFormatError: Empty, with CR, LF, NUL or another control character, with
             characters outside ASCII, or with white space around it.
     """
-    if _HEADER_TEXT.match(text):
+    if _HEADER_TEXT.fullmatch(text):
         return text
     if not text:
         raise CredentialFormatError(what, "is empty; fill it in")
@@ -72,6 +73,8 @@ class ApiKey:
 
     def __post_init__(self) -> None:
         value = self.prefix + self.key.reveal()
+        if not self.key:
+            raise CredentialFormatError("API key", "is empty; fill it in")
         if self.location == "query":
             check_no_controls(value, "API key")
             if not self.name:
@@ -79,7 +82,7 @@ class ApiKey:
             return
         check_header_name(self.name, "Key name")
         check_header_text(value, "API key")
-        if self.location == "cookie" and not _COOKIE_TEXT.match(value):
+        if self.location == "cookie" and not _COOKIE_TEXT.fullmatch(value):
             raise CredentialFormatError("API key", "holds a character that no cookie can carry")
 
 
@@ -128,6 +131,8 @@ class BearerToken:
 
     def __post_init__(self) -> None:
         check_header_name(self.name, "Header name")
+        if not self.token:
+            raise CredentialFormatError("Token", "is empty; authorize again")
         check_header_text(self.prefix + self.token.reveal(), "Token")
 
 
@@ -156,6 +161,13 @@ class OAuth1:
     def __post_init__(self) -> None:
         if not self.consumer_key:
             raise CredentialFormatError("Consumer key", "is empty; fill it in")
+        for text, what in (
+            (self.consumer_key, "Consumer key"),
+            (self.consumer_secret.reveal(), "Consumer secret"),
+            (self.token.reveal() if self.token else "", "Access token"),
+            (self.token_secret.reveal() if self.token_secret else "", "Access token secret"),
+        ):
+            check_encodable(text, what)
         if self.signature_method.startswith("RSA") and not self.private_key:
             raise CredentialFormatError("Private key", f"is needed for {self.signature_method}")
         if self.realm:
@@ -215,10 +227,21 @@ def check_no_controls(text: str, what: str) -> str:
     """Return text without CR, LF, NUL or other control characters.
 
     Raises:
-        CredentialFormatError: It holds one.
+        CredentialFormatError: It holds one, or has no UTF-8 form.
     """
     if any(ord(char) < 32 or ord(char) == 127 for char in text):
         raise CredentialFormatError(
             what, "holds a line break or another control character; paste it again without"
         )
+    return check_encodable(text, what)
+
+
+def check_encodable(text: str, what: str) -> str:
+    """Return text that has a UTF-8 form.
+
+    Raises:
+        CredentialFormatError: It holds half of a character (a lone surrogate, as JSON can carry it).
+    """
+    if any("\ud800" <= char <= "\udfff" for char in text):
+        raise CredentialFormatError(what, "holds half of a character; paste it again")
     return text

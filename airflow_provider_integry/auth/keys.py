@@ -25,9 +25,9 @@ PrivateKey = RSAPrivateKey | EllipticCurvePrivateKey | Ed25519PrivateKey | Ed448
 
 
 def normalize_pem(text: str, what: str = "Private key") -> str:
-    """Return a PEM with real line breaks, whatever a one-line form field made of it.
+    r"""Return a PEM with real line breaks, whatever a one-line form field made of it.
 
-    Accepts a PEM as it is, with literal ``\\n``, with its line breaks turned into spaces or lost,
+    Accepts a PEM as it is, with literal ``\n``, with its line breaks turned into spaces or lost,
     or all of that base64-encoded once more.
 
     Raises:

@@ -18,10 +18,10 @@ from datetime import datetime, timezone
 from typing import Any
 from urllib.parse import parse_qsl
 
-from airflow_provider_integry.auth.token_errors import find_error, raise_token_error
+from airflow_provider_integry.auth.token_errors import describe_type, find_error, raise_token_error
 from airflow_provider_integry.auth.wire import HttpResponse, redact_url
 from airflow_provider_integry.errors import CredentialFormatError, TokenResponseError
-from airflow_provider_integry.secret import Secret
+from airflow_provider_integry.secret import Secret, build_excerpt
 
 JsonObject = Mapping[str, Any]
 
@@ -105,8 +105,8 @@ def parse_token_response(
     error, description = find_error(data)
     if error or not response.is_success:
         raise_token_error(response, error, description, sent)
-    access_token = _find_token(data, shape, response)
-    object_data = _holder_of(data)
+    access_token = _find_token(data, shape, response, sent)
+    object_data = _holder_at(shape.token_path, data) if shape.token_path else _holder_of(data)
     refresh = _first_text(object_data, _REFRESH_NAMES)
     return Token(
         access_token=Secret(access_token),
@@ -155,17 +155,37 @@ def read_jwt_expiry(token: str) -> float | None:
 def _decode(response: HttpResponse) -> Any:
     """Decode JSON, a form, or a bare text; None when the body is none of these."""
     text = response.body.decode("utf-8-sig", "replace").strip()
-    if text[:1] in ("{", "[", '"'):
+    is_json = text[:1] in ("{", "[", '"')
+    if is_json or response.content_type.endswith("json"):
         try:
-            return json.loads(text)
+            return json.loads(text, object_pairs_hook=_build_object)
+        except _AmbiguousError as error:
+            url, problem = redact_url(response.url), f"the key '{error}' is there twice with different values"
+            raise TokenResponseError(url, response.status, problem) from None
         except (ValueError, RecursionError):
-            return None
+            if is_json:
+                return None
     if text.startswith("<") or not text:
         return None
     form = dict(parse_qsl(text, keep_blank_values=True)) if "\n" not in text else {}
-    if form.keys() & _FORM_NAMES or response.content_type == "application/x-www-form-urlencoded":
+    is_bare = len(form) == 1 and not "".join(form.values()).strip("=")
+    if form.keys() & _FORM_NAMES or (response.content_type == "application/x-www-form-urlencoded" and not is_bare):
         return form
     return text if len(text.split()) == 1 else None
+
+
+class _AmbiguousError(Exception):
+    """An answer names two tokens; the name of the key is its only argument."""
+
+
+def _build_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Build a JSON object, refusing two tokens under one name: nobody could tell which one counts."""
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in found and name in (*_TOKEN_NAMES, *_REFRESH_NAMES) and found[name] != value:
+            raise _AmbiguousError(name)
+        found[name] = value
+    return found
 
 
 def _holder_of(data: Any) -> JsonObject:
@@ -178,7 +198,23 @@ def _holder_of(data: Any) -> JsonObject:
     return nested[0] if len(nested) == 1 else data
 
 
-def _find_token(data: Any, shape: TokenShape, response: HttpResponse) -> str:
+def _holder_at(token_path: str, data: Any) -> JsonObject:
+    """Return the object beside whose token a path points.
+
+    What surrounds it counts too, unless that has a token of its own: then its expiry and refresh token
+    belong to that one.
+    """
+    try:
+        holder = _search(token_path.rpartition(".")[0], data) if "." in token_path else data
+    except CredentialFormatError:
+        holder = data
+    if holder is data or not isinstance(holder, Mapping):
+        return _holder_of(data)
+    around = data if isinstance(data, Mapping) and not _first_text(data, _TOKEN_NAMES) else {}
+    return {**around, **holder}
+
+
+def _find_token(data: Any, shape: TokenShape, response: HttpResponse, sent: Sequence[Secret]) -> str:
     if shape.token_path:
         token = _search(shape.token_path, data)
         place = f"at '{shape.token_path}'"
@@ -188,9 +224,11 @@ def _find_token(data: Any, shape: TokenShape, response: HttpResponse) -> str:
         token, place = _first_text(_holder_of(data), _TOKEN_NAMES), f"under {', '.join(_TOKEN_NAMES[:3])}"
     if isinstance(token, str) and token:
         return token
-    kind = response.content_type or "no content type"
-    keys = f"; its keys are {', '.join(sorted(map(str, data))[:12])}" if isinstance(data, Mapping) else ""
-    raise TokenResponseError(redact_url(response.url), response.status, f"no token {place} in {kind}{keys}")
+    names = [build_excerpt(str(name), hide=sent, limit=40) for name in sorted(data)[:12]] if isinstance(data, Mapping) else []
+    keys = f"; its keys are {', '.join(names)}" if names else ""
+    raise TokenResponseError(
+        redact_url(response.url), response.status, f"no token {place} in {describe_type(response)}{keys}"
+    )
 
 
 def _find_expiry(
@@ -234,7 +272,8 @@ def _read_iso(text: str) -> float | None:
         moment = datetime.fromisoformat(text.strip().replace("Z", "+00:00"))
     except ValueError:
         return None
-    return (moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)).timestamp()
+    seconds = (moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)).timestamp()
+    return seconds if seconds > 0 else None
 
 
 def _first_text(holder: JsonObject, names: Sequence[str]) -> str | None:

@@ -5,6 +5,7 @@ Source: RFC 6749 section 5.2; vendors add codes of their own and put errors into
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
@@ -26,6 +27,7 @@ _BY_CODE: Mapping[str, type[errors.TokenEndpointError]] = {
     "invalid_scope": errors.InvalidScopeError,
 }
 _UNAVAILABLE_CODES = frozenset({"temporarily_unavailable", "server_error", "slow_down", "internal_failure"})
+_MEDIA_TYPE = re.compile(r"(application|text|image|multipart)/[a-z0-9.+-]{1,40}")
 _UNAVAILABLE_STATUS = frozenset({408, 425, 429, *range(500, 600)})
 
 
@@ -69,7 +71,7 @@ def raise_token_error(
         sent: Secrets of the request, to be hidden in the explanation.
     """
     url, status = redact_url(response.url), response.status
-    code = build_excerpt(error or _describe_body(response), hide=sent, limit=80)
+    code = build_excerpt(error, hide=sent, limit=80) if error else _describe_body(response)
     text = build_excerpt(description, hide=sent)
     known = _BY_CODE.get((error or "").lower())
     if known:
@@ -87,6 +89,13 @@ def raise_token_error(
     raise errors.TokenEndpointError(url, status, code, text)
 
 
+def describe_type(response: HttpResponse) -> str:
+    """Return the media type of an answer as it may be shown."""
+    kind = response.content_type
+    if not kind:
+        return "no content type"
+    return kind if _MEDIA_TYPE.fullmatch(kind) else build_excerpt(kind, limit=40)
+
+
 def _describe_body(response: HttpResponse) -> str:
-    kind = response.content_type or "no content type"
-    return f"no error code, {kind}, {len(response.body)} bytes"
+    return f"no error code, {describe_type(response)}, {len(response.body)} bytes"

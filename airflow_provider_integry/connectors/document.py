@@ -13,7 +13,6 @@ import math
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import NoReturn
 
 import yaml
 from pydantic import JsonValue
@@ -145,15 +144,15 @@ class _Composer:
     def document(self) -> Node:
         next(self._events)  # stream start
         if isinstance(next(self._events), yaml.StreamEndEvent):
-            self._refuse(1, "is empty; a connector starts with 'name:', 'title:' and 'activities:'")
+            raise self._refusal(1, "is empty; a connector starts with 'name:', 'title:' and 'activities:'")
         root = self._node(next(self._events))
         next(self._events)  # document end
         after = next(self._events)
         if not isinstance(after, yaml.StreamEndEvent):
-            self._refuse(_line(after), "holds a second document ('---'); one file is one connector")
+            raise self._refusal(_line(after), "holds a second document ('---'); one file is one connector")
         if not isinstance(root.value, dict):
             shown = "a list" if isinstance(root.value, list) else "a single value"
-            self._refuse(
+            raise self._refusal(
                 root.line, f"has {shown} at top level; it must be a mapping with 'name:' and 'activities:'"
             )
         return root
@@ -162,14 +161,14 @@ class _Composer:
         line = _line(event)
         self._count += 1
         if self._count > MAX_NODES:
-            self._refuse(line, f"holds over {MAX_NODES} values; split the connector")
+            raise self._refusal(line, f"holds over {MAX_NODES} values; split the connector")
         if isinstance(event, yaml.AliasEvent):
-            self._refuse(line, "uses an alias ('*name'), which is not allowed; write the value out")
+            raise self._refusal(line, "uses an alias ('*name'), which is not allowed; write the value out")
         self._check_tag(event, line)
         if isinstance(event, yaml.ScalarEvent):
             return Node(line, self._scalar(event, line))
         if len(self._path) >= MAX_DEPTH:
-            self._refuse(line, f"is nested deeper than {MAX_DEPTH} levels")
+            raise self._refusal(line, f"is nested deeper than {MAX_DEPTH} levels")
         return self._mapping(line) if isinstance(event, yaml.MappingStartEvent) else self._sequence(line)
 
     def _mapping(self, line: int) -> Node:
@@ -179,7 +178,7 @@ class _Composer:
             key = self._key(event)
             self._path.append(key)
             if key in children:
-                self._refuse(
+                raise self._refusal(
                     _line(event), f"stands twice (first in line {lines[key]}); a key may stand once"
                 )
             lines[key] = _line(event)
@@ -199,7 +198,7 @@ class _Composer:
         if isinstance(event, yaml.ScalarEvent) and event.value:
             self._check_tag(event, _line(event))
             return str(event.value)
-        self._refuse(_line(event), "has a key that is not text; write 'key: value'")
+        raise self._refusal(_line(event), "has a key that is not text; write 'key: value'")
 
     def _scalar(self, event: yaml.ScalarEvent, line: int) -> Scalar:
         text = str(event.value)
@@ -208,15 +207,17 @@ class _Composer:
         try:
             return resolve_scalar(text)
         except ValueError as error:
-            self._refuse(line, str(error))
+            raise self._refusal(line, str(error)) from None
 
     def _check_tag(self, event: yaml.Event, line: int) -> None:
         tag = getattr(event, "tag", None)
         if tag not in (None, "!", "tag:yaml.org,2002:str", "tag:yaml.org,2002:map", "tag:yaml.org,2002:seq"):
-            self._refuse(line, f"has the tag '{tag[:60]}'; tags are not allowed, write the plain value")
+            raise self._refusal(
+                line, f"has the tag '{tag[:60]}'; tags are not allowed, write the plain value"
+            )
 
-    def _refuse(self, line: int, problem: str) -> NoReturn:
-        raise ConnectorFormatError(self._source, ".".join(self._path), problem, line)
+    def _refusal(self, line: int, problem: str) -> ConnectorFormatError:
+        return ConnectorFormatError(self._source, ".".join(self._path), problem, line)
 
 
 def _line(event: yaml.Event) -> int:
@@ -227,7 +228,8 @@ def _line(event: yaml.Event) -> int:
 def _syntax_error(source: str, error: yaml.YAMLError) -> ConnectorFormatError:
     mark = getattr(error, "problem_mark", None)
     problem = getattr(error, "problem", None) or getattr(error, "reason", None) or "cannot be read"
-    hint = " (indent with spaces, not tabs)" if "cannot start any token" in str(problem) else ""
+    is_tab = "cannot start any token" in str(problem) or "tab character" in str(problem)
+    hint = " (indent with spaces, not tabs)" if is_tab else ""
     return ConnectorFormatError(
         source, "", f"is not YAML: {problem}{hint}", int(mark.line) + 1 if mark else None
     )

@@ -1,0 +1,47 @@
+# Needs git, make and a Python from 3.10 to 3.13; everything else is installed into .venv-$(AIRFLOW).
+#   make demo AIRFLOW=3.2          with the other supported Airflow
+#   make test ARGS="-k oauth2"     further arguments
+#   make up PORT=8080              Airflow on this port
+#   make ... PYTHON=python3.12     another interpreter
+#   make ... USE_UV=0              pip even where uv is installed
+
+AIRFLOW ?= 3.3
+PYTHON ?=
+PORT ?=
+ARGS ?=
+VENV := .venv-$(AIRFLOW)
+BIN := $(CURDIR)/$(VENV)/bin
+RUN := PATH="$(BIN):$$PATH" $(BIN)/python
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo up test lint bench clean
+
+help: ## Say what can be done
+	@echo "usage: make TARGET [AIRFLOW=3.3|3.2] [PYTHON=python3.12] [ARGS=...]"
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 12
+
+setup: ## Make the environment, or renew it after a change of dependencies
+	@python=$$(sh scripts/find_python.sh $(PYTHON)) && \
+		"$$python" scripts/environment.py --airflow $(AIRFLOW) $(if $(PYTHON),,--any-python)
+
+demo: setup ## Start Airflow and a small service, run the example DAGs, show what they did, stop
+	@$(RUN) -m scripts.demo run $(ARGS)
+
+up: setup ## The same, and stay up for clicking until Ctrl-C
+	@$(RUN) -m scripts.demo up $(if $(PORT),--port $(PORT)) $(ARGS)
+
+test: setup ## Run all tests
+	@$(RUN) -m pytest $(ARGS)
+
+lint: setup ## Check style, types and import rules
+	@$(RUN) -m ruff check .
+	@$(RUN) -m ruff format --check .
+	@$(RUN) -m mypy
+	@PATH="$(BIN):$$PATH" $(BIN)/lint-imports
+
+bench: setup ## Measure, side by side with Airflow's own HTTP provider
+	@$(RUN) benchmarks/run.py $(ARGS)
+
+clean: ## Remove environments, caches and what the demo left
+	rm -rf .venv-* .demo .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis build dist site
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,59 @@
+"""Where a session gets its credentials from: the small interface between sending and keeping.
+
+A session asks before each request. When the API refuses what it got (status 401) it asks once more
+and names the refused token, so that two hundred callers who see the same refusal cause one refresh.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Protocol
+
+from airflow_provider_integry.auth.credentials import Credentials
+
+
+class Issued(NamedTuple):
+    """Credentials for one request.
+
+    Attributes:
+        credentials: What to put on the request.
+        fingerprint: Name of the token inside, to report it as refused; None when there is nothing
+            that could be renewed (a key, a password, OAuth 1.0a).
+    """
+
+    credentials: Credentials
+    fingerprint: str | None = None
+
+
+class CredentialSource(Protocol):
+    """Hands out credentials; safe to share between threads and event loops."""
+
+    def get(self, rejected: str | None = None) -> Issued:
+        """Return credentials that are good now.
+
+        Args:
+            rejected: Fingerprint of a token that the API has just refused; it is renewed only if it
+                is still the current one.
+        Raises:
+            AuthorizationError: There are none.
+            TransportError: The token endpoint could not be reached.
+        """
+        ...
+
+    async def aget(self, rejected: str | None = None) -> Issued:
+        """Do what `get` does, without blocking the event loop."""
+        ...
+
+
+class StaticSource:
+    """Credentials that never change: keys, passwords, OAuth 1.0a."""
+
+    def __init__(self, credentials: Credentials) -> None:
+        self._issued = Issued(credentials)
+
+    def get(self, rejected: str | None = None) -> Issued:
+        """Return the credentials."""
+        return self._issued
+
+    async def aget(self, rejected: str | None = None) -> Issued:
+        """Return the credentials."""
+        return self._issued

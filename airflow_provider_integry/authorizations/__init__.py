@@ -1,0 +1,1 @@
+"""Who has authorized what, and keeping it fresh."""

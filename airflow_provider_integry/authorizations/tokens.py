@@ -1,0 +1,246 @@
+"""Tokens kept fresh inside one process: one refresh, however many threads and event loops ask.
+
+The process keeps one `TokenSource` per connection. Grants are not stored beyond it: a service that
+rotates refresh tokens is warned about in the log.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import replace
+from typing import NamedTuple
+
+from airflow_provider_integry.auth.credentials import BearerToken
+from airflow_provider_integry.auth.jwt import JwtLogin, JwtSigning, build_login_request, mint_jwt
+from airflow_provider_integry.auth.oauth2 import OAuth2Settings, build_client_credentials_request, build_refresh_request
+from airflow_provider_integry.auth.source import CredentialSource, Issued, StaticSource
+from airflow_provider_integry.auth.token import Token, parse_token_response
+from airflow_provider_integry.auth.wire import HttpRequest, HttpResponse
+from airflow_provider_integry.errors import RequestTimeoutError
+from airflow_provider_integry.settings import ConnectionSettings, TransportSettings
+
+log = logging.getLogger(__name__)
+
+TokenSettings = OAuth2Settings | JwtSigning | JwtLogin
+# A waiter gives up a little after the request it waits for would have.
+WAIT_S = 40.0
+LEEWAY_S = 60.0
+# A token of two minutes is renewed half a minute early, not a whole one: short tokens must not thrash.
+LEEWAY_SHARE = 0.25
+MAX_SOURCES = 1000
+
+
+class _Ticket(NamedTuple):
+    """What a caller gets: a token that is good, or a flight to wait for, to be led if it is the first."""
+
+    token: Token | None
+    flight: Future[Token | None] | None
+    is_leader: bool
+
+
+class TokenSource:
+    """Credentials made of a token that is fetched, signed or refreshed when it is needed.
+
+    Args:
+        conn_id: The connection, for the log.
+        settings: How tokens are obtained.
+        transport: Proxy, certificates and timeouts of the token endpoint.
+        now: Clock, UTC epoch seconds.
+    """
+
+    def __init__(
+        self,
+        conn_id: str,
+        settings: TokenSettings,
+        transport: TransportSettings,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self._conn_id = conn_id
+        self._settings = settings
+        self._transport = transport
+        self._now = now
+        self._lock = threading.Lock()
+        self._token: Token | None = None
+        self._leeway_s = LEEWAY_S
+        self._flight: Future[Token | None] | None = None
+        self._refresh_token = settings.refresh_token if isinstance(settings, OAuth2Settings) else None
+
+    def get(self, rejected: str | None = None) -> Issued:
+        """Return a credential with a token that is good now; see `CredentialSource.get`."""
+        while True:
+            token, flight, is_leader = self._board(rejected)
+            if flight is None:
+                return self._issue(token)
+            if is_leader:
+                return self._issue(self._lead(flight))
+            try:
+                arrived = flight.result(timeout=WAIT_S)
+            except TimeoutError:
+                raise self._too_slow() from None
+            if arrived:
+                return self._issue(arrived)
+
+    async def aget(self, rejected: str | None = None) -> Issued:
+        """Return a credential with a token that is good now, without blocking the event loop."""
+        while True:
+            token, flight, is_leader = self._board(rejected)
+            if flight is None:
+                return self._issue(token)
+            if is_leader:
+                return self._issue(await self._alead(flight))
+            try:
+                # Shielded: a waiter that is cancelled must not cancel the flight of the others.
+                arrived = await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(flight)), WAIT_S)
+            except asyncio.TimeoutError:
+                raise self._too_slow() from None
+            if arrived:
+                return self._issue(arrived)
+
+    def _board(self, rejected: str | None) -> _Ticket:
+        with self._lock:
+            token = self._token
+            if token and token.fingerprint != rejected and not token.is_expired(self._now(), self._leeway_s):
+                return _Ticket(token, None, is_leader=False)
+            if self._flight:
+                return _Ticket(None, self._flight, is_leader=False)
+            self._flight = Future()
+            return _Ticket(None, self._flight, is_leader=True)
+
+    def _lead(self, flight: Future[Token | None]) -> Token:
+        # Lazy for start-up cost: an async process never needs requests.
+        from airflow_provider_integry.transport.sync import fetch
+
+        try:
+            request = self._build_request()
+            started_at = self._now()
+            if request is None:
+                token = self._mint(started_at)
+            else:
+                token = self._read(fetch(request, self._transport), started_at)
+        except BaseException as error:
+            self._fail(flight, error)
+            raise
+        return self._land(flight, token, started_at)
+
+    async def _alead(self, flight: Future[Token | None]) -> Token:
+        # Lazy for start-up cost: a sync task never needs aiohttp.
+        from airflow_provider_integry.transport.aio import afetch
+
+        try:
+            request = self._build_request()
+            started_at = self._now()
+            if request is None:
+                token = self._mint(started_at)
+            else:
+                token = self._read(await afetch(request, self._transport), started_at)
+        except BaseException as error:
+            self._fail(flight, error)
+            raise
+        return self._land(flight, token, started_at)
+
+    def _build_request(self) -> HttpRequest | None:
+        """Return the request that gets a token; None when it is made here."""
+        if isinstance(self._settings, JwtSigning):
+            return None
+        if isinstance(self._settings, JwtLogin):
+            return build_login_request(self._settings)
+        if self._settings.grant_type == "refresh_token":
+            return build_refresh_request(self._settings, self._refresh_token)
+        return build_client_credentials_request(self._settings)
+
+    def _mint(self, now: float) -> Token:
+        assert isinstance(self._settings, JwtSigning)
+        return mint_jwt(self._settings, now=now)
+
+    def _read(self, response: HttpResponse, started_at: float) -> Token:
+        assert not isinstance(self._settings, JwtSigning)
+        sent = (*self._settings.secrets, *((self._refresh_token,) if self._refresh_token else ()))
+        return parse_token_response(
+            response,
+            requested_at=started_at,
+            shape=self._settings.shape,
+            previous_refresh_token=self._refresh_token,
+            sent=sent,
+        )
+
+    def _land(self, flight: Future[Token | None], token: Token, started_at: float) -> Token:
+        lifetime_s = (token.expires_at - started_at) if token.expires_at else LEEWAY_S
+        with self._lock:
+            if self._refresh_token and token.refresh_token and token.refresh_token != self._refresh_token:
+                self._warn_rotated()
+                self._refresh_token = token.refresh_token
+            self._token = replace(token, refresh_token=None)
+            self._leeway_s = min(LEEWAY_S, max(0.0, lifetime_s) * LEEWAY_SHARE)
+            self._flight = None
+        flight.set_result(token)
+        return token
+
+    def _fail(self, flight: Future[Token | None], error: BaseException) -> None:
+        with self._lock:
+            self._flight = None
+        if isinstance(error, Exception):
+            flight.set_exception(error)
+        else:
+            # This caller alone was cancelled or interrupted: somebody else takes the lead.
+            flight.set_result(None)
+
+    def _issue(self, token: Token | None) -> Issued:
+        assert token is not None
+        settings = self._settings
+        return Issued(BearerToken(token.access_token, settings.header_name, settings.header_prefix), token.fingerprint)
+
+    def _warn_rotated(self) -> None:
+        log.warning(
+            "Connection '%s': the service has replaced the pasted refresh token. The new one is kept until this"
+            " process ends; if the service accepts each refresh token only once, the next task has to be given a new"
+            " one.",
+            self._conn_id,
+        )
+
+    def _too_slow(self) -> RequestTimeoutError:
+        return RequestTimeoutError(f"Connection '{self._conn_id}'", f"no token after {WAIT_S:.0f} s of waiting")
+
+    def __repr__(self) -> str:
+        return f"TokenSource({self._conn_id!r})"
+
+
+_sources: dict[str, TokenSource] = {}
+_sources_lock = threading.Lock()
+
+
+def source_for(settings: ConnectionSettings) -> CredentialSource:
+    """Return the process's source of credentials for a connection.
+
+    Two hooks of one connection share one; a connection that was edited gets a new one.
+    """
+    auth = settings.auth
+    if not isinstance(auth, OAuth2Settings | JwtSigning | JwtLogin):
+        return StaticSource(auth)
+    key = _digest(settings)
+    with _sources_lock:
+        source = _sources.get(key)
+        if source is None:
+            if len(_sources) >= MAX_SOURCES:
+                _sources.pop(next(iter(_sources)))
+            source = _sources[key] = TokenSource(settings.conn_id, auth, settings.transport)
+        return source
+
+
+def forget_sources() -> None:
+    """Drop every token of this process, as a new process would have it."""
+    with _sources_lock:
+        _sources.clear()
+
+
+def _digest(settings: ConnectionSettings) -> str:
+    """Name a connection's settings, secrets included, without keeping them."""
+    parts = [repr((settings.conn_id, settings.auth, settings.transport))]
+    parts += [secret.reveal() for secret in settings.secrets]
+    return hashlib.sha256("\x00".join(parts).encode("utf-8", "surrogatepass")).hexdigest()
+

@@ -1,0 +1,85 @@
+"""Answers that are not a success, as typed errors."""
+
+from __future__ import annotations
+
+import re
+from email.utils import parsedate_to_datetime
+
+from airflow_provider_integry.auth.wire import HttpResponse
+from airflow_provider_integry.connectors.excerpt import excerpt, find_message
+from airflow_provider_integry.connectors.select import decode_answer
+from airflow_provider_integry.errors import HttpStatusError, ResponseFormatError, ServerError, ThrottledError
+
+_REQUEST_ID_HEADERS = (
+    "X-Request-Id",
+    "Request-Id",
+    "X-Correlation-Id",
+    "X-Amzn-RequestId",
+    "X-Amz-Request-Id",
+    "X-GitHub-Request-Id",
+    "X-Trace-Id",
+    "CF-Ray",
+)
+_SECONDS = re.compile(r"[0-9]{1,10}", re.ASCII)
+_REQUEST_ID = re.compile(r"[A-Za-z0-9_.:/=+-]{1,100}", re.ASCII)
+_TITLE = re.compile(r"<title[^>]*>([^<]{1,400})", re.IGNORECASE)
+
+
+def build_status_error(activity: str, response: HttpResponse, now: float | None = None) -> HttpStatusError:
+    """Build the error for a status that is not 2xx.
+
+    Args:
+        activity: Name of the activity.
+        response: The answer.
+        now: Current time, UTC epoch seconds; without it a Retry-After date is not understood.
+    Returns:
+        ThrottledError for 429, ServerError for 5xx, else HttpStatusError.
+    """
+    kind: type[HttpStatusError] = HttpStatusError
+    if response.status == 429:
+        kind = ThrottledError
+    elif response.status >= 500:
+        kind = ServerError
+    return kind(
+        activity,
+        response.status,
+        detail=find_detail(response),
+        request_id=find_request_id(response),
+        retry_after_s=parse_retry_after(response.header("Retry-After"), now),
+    )
+
+
+def find_detail(response: HttpResponse) -> str:
+    """Return the vendor's message, at most 200 characters on one line; empty when there is none."""
+    try:
+        return find_message(decode_answer("", response, may_be_empty=True))
+    except ResponseFormatError:
+        text = response.body[:4096].decode("utf-8", "replace")
+    if title := _TITLE.search(text):
+        return excerpt(title.group(1))
+    return excerpt(text) if response.content_type == "text/plain" else ""
+
+
+def find_request_id(response: HttpResponse) -> str | None:
+    """Return the vendor's id of the request, where one of the usual headers has it."""
+    for name in _REQUEST_ID_HEADERS:
+        value = (response.header(name) or "").strip()
+        if _REQUEST_ID.fullmatch(value):
+            return value
+    return None
+
+
+def parse_retry_after(value: str | None, now: float | None) -> float | None:
+    """Return the seconds that Retry-After asks to wait, at least 0; None when it does not say.
+
+    Source: RFC 9110 section 10.2.3.
+    """
+    text = (value or "").strip()
+    if _SECONDS.fullmatch(text):
+        return float(text)
+    if not text or now is None:
+        return None
+    try:
+        return max(0.0, parsedate_to_datetime(text).timestamp() - now)
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None

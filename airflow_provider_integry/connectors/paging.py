@@ -1,0 +1,113 @@
+"""How a query's answer comes in pages: one model per kind, told apart by `kind`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, StrictInt, StrictStr, model_validator
+
+from airflow_provider_integry.connectors.model import Expression, SpecModel, header_name_problem, problem
+
+MAX_PAGES = 10_000
+Name = Annotated[StrictStr, Field(min_length=1)]
+Count = Annotated[StrictInt, Field(ge=1)]
+
+
+class NoPaging(SpecModel):
+    """The whole answer comes at once."""
+
+    kind: Literal["none"] = "none"
+
+
+class _Paged(SpecModel):
+    """What all kinds with several pages share.
+
+    Attributes:
+        size_param: Name under which the page size is sent; not sent when left out.
+        size: Records asked for per page.
+        max_pages: Pages after which a query fails instead of going on.
+    """
+
+    size_param: Name | None = None
+    size: Count | None = None
+    max_pages: Count = MAX_PAGES
+
+    @model_validator(mode="after")
+    def _check_size(self) -> _Paged:
+        if self.size_param is not None and self.size is None:
+            raise problem(("size",), "is missing; say which number to send as 'size_param'")
+        return self
+
+
+class PagePaging(_Paged):
+    """Pages are numbered.
+
+    Ends on an empty page; at `total` records or `total_pages` pages where these are declared and
+    answered; else on a page of fewer records than `size`. A server that silently caps the page size
+    makes the last rule end too early: declare `total` or leave `size` out.
+
+    Attributes:
+        param: Query parameter (or dotted body name) of the page number.
+        place: (`in`) Where number and size are sent.
+        start: Number of the first page.
+        total: JMESPath of the number of records in all.
+        total_pages: JMESPath of the number of pages in all.
+    """
+
+    kind: Literal["page"]
+    param: Name
+    place: Literal["query", "body"] = Field(default="query", alias="in")
+    start: StrictInt = 1
+    total: Expression | None = None
+    total_pages: Expression | None = None
+
+
+class OffsetPaging(_Paged):
+    """Pages start at a record's position; the next position is the number of records received.
+
+    Ends on an empty page; at `total` records where declared and answered; else on a page of fewer
+    records than `size`.
+
+    Attributes:
+        param: Query parameter (or dotted body name) of the position.
+        place: (`in`) Where position and size are sent.
+        start: Position of the first record.
+        total: JMESPath of the number of records in all.
+    """
+
+    kind: Literal["offset"]
+    param: Name
+    place: Literal["query", "body"] = Field(default="query", alias="in")
+    start: StrictInt = 0
+    total: Expression | None = None
+
+
+class CursorPaging(_Paged):
+    """Each answer carries what to send for the next page.
+
+    Ends when the cursor is null, empty or false, or when `more` says false. The number 0 is a
+    cursor; where 0 means the end, say so in the expression.
+
+    Attributes:
+        param: Name under which the cursor is sent.
+        place: (`in`) Where it is sent; the size goes to the body with it, else to the query.
+        cursor: JMESPath of the next cursor in the answer: a text or a number.
+        initial: Cursor of the first page, for servers that want one (often the empty text).
+        more: JMESPath of a boolean that says whether there is another page.
+    """
+
+    kind: Literal["cursor"]
+    param: Name
+    place: Literal["query", "body", "header"] = Field(default="query", alias="in")
+    cursor: Expression
+    initial: StrictStr | StrictInt | None = None
+    more: Expression | None = None
+
+    @model_validator(mode="after")
+    def _check_header(self) -> CursorPaging:
+        if self.place == "header" and (sentence := header_name_problem(self.param)):
+            raise problem(("param",), sentence)
+        return self
+
+
+Paging = Annotated[NoPaging | PagePaging | OffsetPaging | CursorPaging, Field(discriminator="kind")]

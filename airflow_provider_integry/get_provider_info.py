@@ -1,0 +1,108 @@
+"""What Airflow is told about this provider, generated from the tables; imports nothing heavy."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow_provider_integry import __version__
+from airflow_provider_integry.connection_fields import Field
+from airflow_provider_integry.connection_types import CONNECTION_TYPES, ConnectionType
+
+PACKAGE = "airflow-provider-integry"
+_INTEGRATION = "Integry"
+_STANDARD_FIELDS = ("host", "port", "schema", "login", "password", "extra")
+_JSON_TYPES = {"integer": "integer", "number": "number", "object": "object"}
+
+OPTIONS: dict[str, dict[str, Any]] = {
+    "connectors_folder": {
+        "description": (
+            "Folder with connector files. A connection or task that names connector `crm` uses `crm.yaml` in it."
+            " It must exist on every machine that runs tasks."
+        ),
+        "version_added": "0.1.0",
+        "type": "string",
+        "example": "/opt/airflow/connectors",
+        "default": "",
+    },
+    "max_xcom_bytes": {
+        "description": (
+            "Most bytes, counted as JSON, that an activity returns through XCom. A larger result is refused with"
+            " the advice to set `output_path`, which streams it to object storage."
+        ),
+        "version_added": "0.1.0",
+        "type": "integer",
+        "example": None,
+        "default": "1048576",
+    },
+}
+
+
+def get_provider_info() -> dict[str, Any]:
+    """Return the provider's description as Airflow's schemas have it."""
+    return {
+        "package-name": PACKAGE,
+        "name": "Integry",
+        "description": "APIs that need a key, a signature, a login or somebody's consent, as connections and tasks.",
+        "state": "ready",
+        "source-date-epoch": 1795305600,
+        "versions": [__version__],
+        "integrations": [
+            {
+                "integration-name": _INTEGRATION,
+                "external-doc-url": "https://docs.integry.io/",
+                "tags": ["service"],
+            }
+        ],
+        "hooks": [_modules("hooks.integry")],
+        "operators": [_modules("operators.activity")],
+        "sensors": [_modules("sensors.authorization")],
+        "triggers": [_modules("triggers.authorization")],
+        "connection-types": [_build_connection_type(item) for item in CONNECTION_TYPES],
+        "config": {
+            "integry": {
+                "description": "Options of the Integry provider.",
+                "options": OPTIONS,
+            }
+        },
+    }
+
+
+def _modules(*names: str) -> dict[str, Any]:
+    return {
+        "integration-name": _INTEGRATION,
+        "python-modules": [f"airflow_provider_integry.{name}" for name in names],
+    }
+
+
+def _build_connection_type(item: ConnectionType) -> dict[str, Any]:
+    standard = [entry for entry in item.fields if entry.column]
+    extras = [entry for entry in item.fields if not entry.column]
+    used = {entry.column for entry in standard}
+    return {
+        "connection-type": item.name,
+        "hook-class-name": item.hook_class_name,
+        "hook-name": item.label,
+        "ui-field-behaviour": {
+            "hidden-fields": [name for name in _STANDARD_FIELDS if name not in used],
+            "relabeling": {str(entry.column): entry.label for entry in standard},
+            "placeholders": {entry.name: entry.placeholder for entry in item.fields if entry.placeholder},
+        },
+        "conn-fields": {entry.name: _build_field(entry) for entry in extras},
+    }
+
+
+def _build_field(item: Field) -> dict[str, Any]:
+    """Return one extra field; ``string`` without ``null`` is what Airflow's form takes for required."""
+    kind = _JSON_TYPES.get(item.kind, "boolean" if item.kind == "boolean" else "string")
+    schema: dict[str, Any] = {"type": kind if item.required or item.kind in ("boolean", "choice") else [kind, "null"]}
+    if item.is_secret:
+        schema["format"] = "password"
+    if item.choices:
+        schema["enum"] = list(item.choices)
+    if item.default is not None:
+        schema["default"] = item.default
+    if item.minimum is not None:
+        schema["minimum"] = item.minimum
+    if item.required:
+        schema["minLength"] = 1
+    return {"label": item.label, "description": item.description, "schema": schema}

@@ -1,0 +1,454 @@
+"""The hook: one connection, as a signed session, a token, an auth object or a run activity."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Generator, Mapping
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseHook
+
+from airflow_provider_integry.auth.credentials import ApiKey, BearerToken
+from airflow_provider_integry.auth.readiness import Readiness
+from airflow_provider_integry.errors import (
+    AuthorizationError,
+    ConnectionConfigError,
+    CredentialsRejectedError,
+    HttpStatusError,
+    IntegryError,
+    MissingFieldError,
+    NotAuthorizedError,
+)
+from airflow_provider_integry.hooks.masking import TaskMasker
+from airflow_provider_integry.hooks.probe import Findings, find_readiness
+from airflow_provider_integry.settings import ConnectionSettings, RawConnection, parse_connection
+
+if TYPE_CHECKING:
+    from requests.auth import AuthBase
+
+    from airflow_provider_integry.auth.source import CredentialSource, Issued
+    from airflow_provider_integry.auth.wire import HttpRequest, HttpResponse
+    from airflow_provider_integry.connectors import Connector
+    from airflow_provider_integry.connectors.run import ActivityCall
+    from airflow_provider_integry.connectors.user_info import Account, UserInfoCall
+    from airflow_provider_integry.transport.aio import IntegryAsyncSession
+    from airflow_provider_integry.transport.guard import HostGuard
+    from airflow_provider_integry.transport.sync import IntegrySession
+
+
+class IntegryHook(BaseHook):
+    """Use one connection of this provider, of whichever type.
+
+    The connection is looked up once per hook, and one session is made: two calls of `get_conn`
+    return the same one.
+
+    Args:
+        integry_conn_id: The Airflow connection.
+        end_user: End user of the host application whose authorization is used; None for the
+            connection's own account.
+        account: Which of several accounts of that end user; None for the default one.
+        connector: Name or path of the connector; None for the connection's own.
+    """
+
+    conn_name_attr = "integry_conn_id"
+    default_conn_name = "integry_default"
+    conn_type = "integry"
+    hook_name = "Integry"
+
+    def __init__(
+        self,
+        integry_conn_id: str = default_conn_name,
+        end_user: str | None = None,
+        account: str | None = None,
+        connector: str | None = None,
+    ) -> None:
+        super().__init__()
+        self.integry_conn_id = integry_conn_id
+        self.end_user = end_user
+        self.account = account
+        self._connector_name = connector
+        self._connector: Connector | None = None
+        self._settings: ConnectionSettings | None = None
+        self._session: IntegrySession | None = None
+        self._masker = TaskMasker()
+
+    # -- what the connection says ------------------------------------------------------------------
+
+    @property
+    def settings(self) -> ConnectionSettings:
+        """The checked connection, looked up at the first use.
+
+        Raises:
+            ConnectionConfigError: A field is missing or wrong; the error names it.
+            NotAuthorizedError: An end user was given who has no authorization.
+        """
+        if self._settings is None:
+            self._settings = self._accept(self.get_connection(self.integry_conn_id))
+        return self._settings
+
+    async def asettings(self) -> ConnectionSettings:
+        """Return the checked connection without blocking the event loop."""
+        if self._settings is None:
+            self._settings = self._accept(await self.aget_connection(self.integry_conn_id))
+        return self._settings
+
+    @property
+    def connector(self) -> Connector:
+        """The connector that describes the API.
+
+        Raises:
+            MissingFieldError: Neither the hook nor the connection names one.
+            ConnectorNotFoundError: There is none of that name.
+            ConnectorFormatError: Its description is wrong.
+        """
+        if self._connector is None:
+            self._connector = self._load_connector()
+        return self._connector
+
+    # -- sessions ----------------------------------------------------------------------------------
+
+    def get_conn(self) -> IntegrySession:
+        """Return a `requests.Session` that signs, retries, and takes URLs relative to the base URL."""
+        if self._session is None:
+            # Lazy for start-up cost: requests is not needed to parse a DAG file.
+            from airflow_provider_integry.transport.sync import IntegrySession
+
+            base_url = self._base_url()
+            settings = self.settings
+            self._session = IntegrySession(
+                self._source(), self._guard(base_url), base_url, settings.transport, dict(settings.headers)
+            )
+        return self._session
+
+    @asynccontextmanager
+    async def get_async_conn(self) -> AsyncGenerator[IntegryAsyncSession, None]:
+        """Open an aiohttp-based session with the same behaviour; use it in ``async with``."""
+        # Lazy for start-up cost: aiohttp is needed by async code alone.
+        from airflow_provider_integry.transport.aio import IntegryAsyncSession
+
+        settings = await self.asettings()
+        # A connector is a file: reading it would block the loop.
+        base_url = await asyncio.to_thread(self._base_url)
+        async with IntegryAsyncSession(
+            self._source(), self._guard(base_url), base_url, settings.transport, dict(settings.headers)
+        ) as session:
+            yield session
+
+    @property
+    def auth(self) -> AuthBase:
+        """An auth object for `requests`: ``requests.get(url, auth=hook.auth)``.
+
+        It refuses hosts that may not have the credential.
+        """
+        # Lazy for start-up cost: requests is not needed to parse a DAG file.
+        from airflow_provider_integry.transport.sync import SignedAuth
+
+        return SignedAuth(self._source(), self._guard(self._base_url()))
+
+    def get_token(self) -> str:
+        """Return a token that is good now, for a vendor's SDK; a key where the type is an API key.
+
+        Raises:
+            AuthorizationError: The mechanism has no single token (OAuth 1.0a, Basic, key and secret).
+        """
+        credentials = self._source().get().credentials
+        self._masker.mask_credentials(credentials)
+        if isinstance(credentials, BearerToken):
+            return credentials.token.reveal()
+        if isinstance(credentials, ApiKey):
+            return credentials.key.reveal()
+        raise AuthorizationError(
+            f"Connection '{self.integry_conn_id}' of type '{self.settings.conn_type}' has no single token;"
+            " use hook.get_conn() or hook.auth."
+        )
+
+    # -- activities --------------------------------------------------------------------------------
+
+    def run(self, activity: str, inputs: Mapping[str, Any] | None = None) -> Any:
+        """Run one activity.
+
+        Args:
+            activity: Name of an activity of the connector.
+            inputs: Its inputs.
+        Returns:
+            Action: the output. Query: list of all records of all pages.
+        Raises:
+            InvalidInputError: An input is wrong; nothing was sent.
+            CredentialsRejectedError: The API refuses the credential.
+            ActivityError: The activity failed.
+            TransportError: A request did not complete.
+        """
+        call = self.start(activity, inputs)
+        if not call.is_query:
+            return next(self.pages(call))
+        return [record for page in self.pages(call) for record in page]
+
+    def start(self, activity: str, inputs: Mapping[str, Any] | None = None) -> ActivityCall:
+        """Check an activity and its inputs and return the call, with nothing sent yet."""
+        # Lazy for start-up cost: pydantic models and jsonschema are not needed to parse a DAG file.
+        from airflow_provider_integry.connectors.run import ActivityCall
+
+        return ActivityCall(self.connector, activity, inputs or {}, base_url=self._base_url())
+
+    def pages(self, call: ActivityCall) -> Generator[Any, None, None]:
+        """Run a call and give what each answer holds: a page of records, or the one output."""
+        while (request := call.request) is not None:
+            response = self._send(request)
+            try:
+                answer = call.receive(response, time.time())
+            except HttpStatusError as error:
+                if error.status == 401:
+                    raise CredentialsRejectedError(self.integry_conn_id, 401, error.detail) from None
+                raise
+            yield answer
+
+    # -- readiness ---------------------------------------------------------------------------------
+
+    def readiness(self, *, verify: bool = False) -> Readiness:
+        """Tell where this authorization stands.
+
+        Args:
+            verify: Whether to ask the API: a token is fetched where one is needed, and the
+                user-information endpoint called where one is known.
+        Raises:
+            ConnectionConfigError: A field is wrong, rather than empty.
+        """
+        return self.find(verify=verify).readiness
+
+    def find(self, *, verify: bool = False) -> Findings:
+        """Return readiness with its reason, and the account where it was asked for."""
+        return find_readiness(self._look_up, self._who_am_i if verify else None)
+
+    async def afind(self, *, verify: bool = False) -> Findings:
+        """Return readiness with its reason, without blocking the event loop."""
+        try:
+            await self.asettings()
+        except IntegryError as error:
+            return find_readiness(_raiser(error), None)
+        if not verify:
+            return find_readiness(self._look_up, None)
+        try:
+            account = await self._awho_am_i()
+        except IntegryError as error:
+            return find_readiness(self._look_up, _raiser(error))
+        return find_readiness(self._look_up, lambda: account)
+
+    def test_connection(self) -> tuple[bool, str]:
+        """Call the user-information endpoint: what the Test button of the connection form shows."""
+        try:
+            self._look_up()
+            findings = self.find(verify=True)
+        except IntegryError as error:
+            return False, str(error)
+        return findings.readiness is Readiness.READY, findings.describe()
+
+    # -- inside ------------------------------------------------------------------------------------
+
+    def _accept(self, connection: Any) -> ConnectionSettings:
+        if self.end_user is not None or self.account is not None:
+            raise NotAuthorizedError(
+                self.integry_conn_id,
+                self.end_user,
+                "authorizations of end users are not kept yet; leave end_user and account empty to use the"
+                " connection's own account.",
+            )
+        settings = parse_connection(read_connection(connection))
+        own = type(self).conn_type
+        if own not in (IntegryHook.conn_type, settings.conn_type):
+            problem = f"is '{settings.conn_type}', but this hook is for '{own}'; use IntegryHook for any type"
+            raise ConnectionConfigError(settings.conn_id, "conn_type", problem)
+        self._masker.mask(settings.secrets)
+        return settings
+
+    def _look_up(self) -> None:
+        """Check everything that can be checked without the API."""
+        self._base_url()
+        self._user_info_call()
+
+    def _load_connector(self) -> Connector:
+        # Lazy for start-up cost: pydantic models and YAML are not needed to parse a DAG file.
+        from airflow_provider_integry import config
+        from airflow_provider_integry.connectors import load_connector
+
+        settings = self.settings
+        name = self._connector_name or settings.connector
+        if not name:
+            problem = "is empty, and needed to run activities; give a connector's name or path"
+            raise MissingFieldError(settings.conn_id, "connector", problem)
+        connector = load_connector(name, folder=config.connectors_folder())
+        if connector.connection_types and settings.conn_type not in connector.connection_types:
+            problem = (
+                f"'{name}' works with {', '.join(connector.connection_types)}, but this connection is of type"
+                f" '{settings.conn_type}'; choose another connector or type"
+            )
+            raise ConnectionConfigError(settings.conn_id, "connector", problem)
+        return connector
+
+    def _has_connector(self) -> bool:
+        return bool(self._connector_name or self.settings.connector)
+
+    def _base_url(self) -> str:
+        base_url = self.settings.base_url
+        connector = self.connector if self._has_connector() else None
+        if base_url is None and connector is not None:
+            base_url = connector.base_url
+        if base_url is None:
+            problem = "is empty, and there is no connector that knows it; fill in 'Base URL', https://api.example.com"
+            raise MissingFieldError(self.settings.conn_id, "host", problem)
+        return base_url.rstrip("/")
+
+    def _guard(self, base_url: str) -> HostGuard:
+        from airflow_provider_integry.transport.guard import HostGuard
+
+        hosts = [*self.settings.allowed_hosts, *(self.connector.hosts if self._has_connector() else ())]
+        return HostGuard(base_url, hosts, allow_http=self.settings.allow_http)
+
+    def _source(self) -> CredentialSource:
+        # Lazy for start-up cost: oauthlib and PyJWT are not needed to parse a DAG file.
+        from airflow_provider_integry.authorizations.tokens import source_for
+
+        return _MaskedSource(source_for(self.settings), self._masker)
+
+    def _send(self, request: HttpRequest) -> HttpResponse:
+        from airflow_provider_integry.transport.sync import to_response
+
+        headers = dict(request.headers)
+        return to_response(self.get_conn().request(request.method, request.url, headers=headers, data=request.body))
+
+    def _user_info_call(self) -> UserInfoCall | None:
+        # Lazy for start-up cost: pydantic models are not needed to parse a DAG file.
+        from airflow_provider_integry.connectors.user_info import build_user_info_call
+
+        own = self.settings.user_info
+        return build_user_info_call(
+            self.connector if self._has_connector() else None,
+            base_url=self._base_url(),
+            path=own.url,
+            id_path=own.id_path,
+            name_path=own.name_path,
+        )
+
+    def _who_am_i(self) -> Account | None:
+        """Ask the API for the account; None when nothing says how, after a token was obtained."""
+        # Lazy for start-up cost, as above.
+        from airflow_provider_integry.connectors.user_info import parse_user_info
+
+        call = self._user_info_call()
+        if call is None:
+            self._source().get()
+            return None
+        return parse_user_info(call, self._send(call.request), time.time())
+
+    async def _awho_am_i(self) -> Account | None:
+        # Lazy for start-up cost, as above.
+        from airflow_provider_integry.connectors.user_info import parse_user_info
+        from airflow_provider_integry.transport.aio import read_response
+
+        # A connector is a file: reading it would block the loop.
+        call = await asyncio.to_thread(self._user_info_call)
+        if call is None:
+            await self._source().aget()
+            return None
+        request = call.request
+        async with self.get_async_conn() as session:
+            response = await session.request(request.method, request.url, headers=dict(request.headers))
+            return parse_user_info(call, await read_response(response), time.time())
+
+
+class _MaskedSource:
+    """A source whose every secret is registered with the task's log masker first."""
+
+    def __init__(self, inner: CredentialSource, masker: TaskMasker) -> None:
+        self._inner = inner
+        self._masker = masker
+
+    def get(self, rejected: str | None = None) -> Issued:
+        """Return credentials; see `CredentialSource.get`."""
+        issued = self._inner.get(rejected)
+        self._masker.mask_credentials(issued.credentials)
+        return issued
+
+    async def aget(self, rejected: str | None = None) -> Issued:
+        """Return credentials; see `CredentialSource.aget`."""
+        issued = await self._inner.aget(rejected)
+        self._masker.mask_credentials(issued.credentials)
+        return issued
+
+
+def read_connection(connection: Any) -> RawConnection:
+    """Return the columns of an Airflow connection, of the SDK's or the core's class."""
+    return RawConnection(
+        conn_id=connection.conn_id,
+        conn_type=connection.conn_type,
+        host=connection.host,
+        schema=connection.schema,
+        port=connection.port,
+        login=connection.login,
+        password=connection.password,
+        extra=connection.extra,
+    )
+
+
+def _raiser(error: IntegryError) -> Any:
+    def fail() -> None:
+        raise error
+
+    return fail
+
+
+class IntegryOAuth1Hook(IntegryHook):
+    """Hook of connection type `integry_oauth1`."""
+
+    conn_type = "integry_oauth1"
+    hook_name = "Integry OAuth 1.0a"
+
+
+class IntegryOAuth2Hook(IntegryHook):
+    """Hook of connection type `integry_oauth2`."""
+
+    conn_type = "integry_oauth2"
+    hook_name = "Integry OAuth 2.0"
+
+
+class IntegryApiKeyHook(IntegryHook):
+    """Hook of connection type `integry_api_key`."""
+
+    conn_type = "integry_api_key"
+    hook_name = "Integry API key"
+
+
+class IntegryApiKeySecretHook(IntegryHook):
+    """Hook of connection type `integry_api_key_secret`."""
+
+    conn_type = "integry_api_key_secret"
+    hook_name = "Integry API key and secret"
+
+
+class IntegryApiKeyUrlHook(IntegryHook):
+    """Hook of connection type `integry_api_key_url`."""
+
+    conn_type = "integry_api_key_url"
+    hook_name = "Integry API key with URL"
+
+
+class IntegryJwtHook(IntegryHook):
+    """Hook of connection type `integry_jwt`."""
+
+    conn_type = "integry_jwt"
+    hook_name = "Integry JWT"
+
+
+class IntegryBasicHook(IntegryHook):
+    """Hook of connection type `integry_basic`."""
+
+    conn_type = "integry_basic"
+    hook_name = "Integry Basic"
+
+
+class IntegryBasicUrlHook(IntegryHook):
+    """Hook of connection type `integry_basic_url`."""
+
+    conn_type = "integry_basic_url"
+    hook_name = "Integry Basic with URL"

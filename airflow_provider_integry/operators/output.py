@@ -1,0 +1,122 @@
+"""Where an activity's records go: XCom within a budget, or JSON lines in object storage."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import suppress
+from types import TracebackType
+from typing import IO, Any
+from uuid import uuid4
+
+import msgspec.json
+from airflow.sdk import ObjectStoragePath
+
+from airflow_provider_integry.errors import OutputPathError, ResultTooLargeError
+
+
+class XComBudget:
+    """Counts what is to go through XCom and refuses it before it is too much.
+
+    Args:
+        activity: The activity, for the error.
+        limit: Most bytes, counted as JSON.
+    """
+
+    def __init__(self, activity: str, limit: int) -> None:
+        self._activity = activity
+        self._limit = limit
+        self._spent = 0
+
+    def spend(self, value: Any) -> None:
+        """Count a page or an output.
+
+        Raises:
+            ResultTooLargeError: With this one it is too much; nothing was stored.
+        """
+        self._spent += len(msgspec.json.encode(value))
+        if self._spent > self._limit:
+            raise ResultTooLargeError(
+                self._activity,
+                f"the result is larger than {self._limit} bytes, which is too much for XCom, so nothing was stored."
+                " Set output_path to stream the records to object storage, narrow the inputs, or raise"
+                " [integry] max_xcom_bytes.",
+            )
+
+
+class RecordWriter:
+    """Write records as JSON lines; use it in ``with``.
+
+    They go to a hidden file beside the target, which takes the target's name when all are written.
+    After an error nothing is left.
+
+    Args:
+        path: Object-storage URL of the target.
+    Raises:
+        OutputPathError: The path cannot be written.
+    """
+
+    def __init__(self, path: str) -> None:
+        self._shown = path
+        self.records = 0
+        self.size = 0
+        try:
+            self._target = ObjectStoragePath(path)
+            self._part = self._target.parent / f".{self._target.name}.{uuid4().hex}.part"
+        except (ValueError, TypeError) as error:
+            raise self._problem(error) from None
+        self._file: IO[bytes] | None = None
+
+    def __enter__(self) -> RecordWriter:
+        if not self._target.name:
+            raise OutputPathError(self._shown, "names no file; end it with a file name such as contacts.jsonl")
+        try:
+            if self._target.is_dir():
+                raise OutputPathError(self._shown, "is a folder; end it with a file name such as contacts.jsonl")
+            self._target.parent.mkdir(parents=True, exist_ok=True)
+            self._file = self._part.open("wb")
+        except (OSError, ValueError, ImportError) as error:
+            raise self._problem(error) from None
+        return self
+
+    def write(self, records: Iterable[Any]) -> None:
+        """Append records, one line each."""
+        assert self._file is not None, "use the writer in 'with'"
+        lines = [msgspec.json.encode(record) + b"\n" for record in records]
+        try:
+            self._file.write(b"".join(lines))
+        except OSError as error:
+            raise self._problem(error) from None
+        self.records += len(lines)
+        self.size += sum(map(len, lines))
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is not None:
+            with suppress(Exception):
+                self._close()
+            self._discard()
+            return
+        try:
+            self._close()
+            self._part.replace(self._target)
+        except OSError as failure:
+            self._discard()
+            raise self._problem(failure) from None
+
+    def _close(self) -> None:
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def _discard(self) -> None:
+        with suppress(Exception):
+            self._part.unlink()
+
+    def _problem(self, error: Exception) -> OutputPathError:
+        text = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        return OutputPathError(
+            self._shown,
+            f"cannot be written ({text}); check the URL, the connection in it, and that the provider for its kind of"
+            " storage is installed",
+        )

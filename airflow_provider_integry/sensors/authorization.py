@@ -1,0 +1,99 @@
+"""Waiting until a connection is authorized."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseSensorOperator
+from airflow.sdk.exceptions import AirflowFailException
+
+from airflow_provider_integry.auth.readiness import Readiness
+from airflow_provider_integry.hooks.task_failure import task_errors
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+
+class IntegryAuthorizationSensor(BaseSensorOperator):
+    """Wait until a connection can be used, by default without holding a worker slot.
+
+    Ready means that every credential is filled in and, with `verify`, that the API's
+    user-information endpoint accepts it. A field that is wrong, rather than empty, fails the task at
+    once: waiting does not mend it.
+
+    Args:
+        integry_conn_id: The Airflow connection. (templated)
+        end_user: End user whose authorization is waited for; None for the connection's own account.
+            (templated)
+        account: Which of several accounts of that end user. (templated)
+        verify: Whether to ask the API.
+        deferrable: Whether to wait in the triggerer; otherwise `mode` says how (poke or reschedule).
+        kwargs: Arguments of `BaseSensorOperator`; `poke_interval` is the seconds between two looks.
+    """
+
+    template_fields: Sequence[str] = ("integry_conn_id", "end_user", "account")
+    ui_color = "#d9ead3"
+
+    def __init__(
+        self,
+        *,
+        integry_conn_id: str,
+        end_user: str | None = None,
+        account: str | None = None,
+        verify: bool = False,
+        deferrable: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.integry_conn_id = integry_conn_id
+        self.end_user = end_user
+        self.account = account
+        self.verify = verify
+        self.deferrable = deferrable
+
+    def poke(self, context: Context) -> bool:
+        """Look once.
+
+        Returns:
+            Whether the connection is ready.
+        Raises:
+            AirflowFailException: A field is wrong; the message names it.
+        """
+        # Lazy for start-up cost: the hook is not needed to parse a DAG file.
+        from airflow_provider_integry.hooks.integry import IntegryHook
+
+        hook = IntegryHook(self.integry_conn_id, self.end_user, self.account)
+        with task_errors():
+            findings = hook.find(verify=self.verify)
+        if findings.readiness is Readiness.READY:
+            self.log.info("Connection %s is ready.", self.integry_conn_id)
+            return True
+        self.log.info("Connection %s is %s. %s", self.integry_conn_id, findings.readiness, findings.reason)
+        return False
+
+    def execute(self, context: Context) -> None:
+        """Look once, then wait in the triggerer or as `mode` says."""
+        if not self.deferrable:
+            super().execute(context)
+            return
+        if self.poke(context):
+            return
+        # Lazy for start-up cost: Airflow's trigger base is not needed to parse a DAG file.
+        from airflow_provider_integry.triggers.authorization import AuthorizationReadyTrigger
+
+        self.defer(
+            trigger=AuthorizationReadyTrigger(
+                self.integry_conn_id, self.end_user, self.account, self.verify, float(self.poke_interval)
+            ),
+            method_name="execute_complete",
+            timeout=timedelta(seconds=self.timeout),
+        )
+
+    def execute_complete(self, context: Context, event: dict[str, Any] | None = None) -> None:
+        """Go on after the trigger fired."""
+        event = event or {}
+        if event.get("status") != "ready":
+            raise AirflowFailException(str(event.get("message") or "The trigger ended without saying why."))
+        self.log.info("Connection %s is ready.", self.integry_conn_id)

@@ -1,0 +1,1 @@
+"""Sending requests: the only place that imports an HTTP client."""

@@ -1,0 +1,304 @@
+"""The async session: aiohttp with the credentials, retries, deadlines and guard of `transport.sync`."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import time
+from collections.abc import Generator, Mapping
+from dataclasses import replace
+from functools import partialmethod
+from types import TracebackType
+from typing import Any
+from urllib.parse import urlencode
+from uuid import uuid4
+
+import aiohttp
+from yarl import URL
+
+from airflow_provider_integry.auth.apply import apply
+from airflow_provider_integry.auth.credentials import carriers_of
+from airflow_provider_integry.auth.source import CredentialSource, Issued
+from airflow_provider_integry.auth.wire import HttpRequest, HttpResponse, redact_url
+from airflow_provider_integry.errors import RedirectRefusedError, ResponseTooLargeError, TransportError
+from airflow_provider_integry.settings import TransportSettings
+from airflow_provider_integry.transport.aio_connector import build_connector, translate
+from airflow_provider_integry.transport.guard import HostGuard
+from airflow_provider_integry.transport.limits import (
+    IDEMPOTENCY_HEADERS,
+    MAX_REDIRECTS,
+    TOKEN_DEADLINE_S,
+    TOKEN_MAX_BYTES,
+    USER_AGENT,
+)
+from airflow_provider_integry.transport.redirects import REDIRECT_STATUS, plan_redirect
+from airflow_provider_integry.transport.retry import Outcome, RetryPolicy, Send, Wait, exchange, parse_retry_after
+from airflow_provider_integry.transport.sockets import request_scope
+from airflow_provider_integry.urls import join_url
+
+
+class PendingResponse:
+    """A request on its way: ``await`` it, or use it in ``async with``, for an `aiohttp.ClientResponse`."""
+
+    def __init__(self, coroutine: Any) -> None:
+        self._coroutine = coroutine
+        self._response: aiohttp.ClientResponse | None = None
+
+    def __await__(self) -> Generator[Any, None, aiohttp.ClientResponse]:
+        answer: Generator[Any, None, aiohttp.ClientResponse] = self._coroutine.__await__()
+        return answer
+
+    async def __aenter__(self) -> aiohttp.ClientResponse:
+        self._response = await self
+        return self._response
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._response is not None:
+            self._response.release()
+
+
+class IntegryAsyncSession:
+    """An async session for one connection; its requests give `aiohttp.ClientResponse`.
+
+    It does what `transport.sync.IntegrySession` does: relative URLs, signing, timeouts and a total
+    deadline, retries, one replay with a new token, credentials to allowed hosts only.
+
+    Args:
+        source: Where credentials come from.
+        guard: Which hosts may have them.
+        base_url: Base URL; None when the connection has none.
+        settings: Timeouts, retries, proxy, certificates.
+        headers: Static headers of every request.
+    """
+
+    def __init__(
+        self,
+        source: CredentialSource,
+        guard: HostGuard,
+        base_url: str | None,
+        settings: TransportSettings,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        self.base_url = base_url
+        self._source = source
+        self._guard = guard
+        self._settings = settings
+        self._headers = {"User-Agent": settings.user_agent or USER_AGENT, "Accept": "*/*", **(headers or {})}
+        self._policy = RetryPolicy(max_retries=settings.max_retries, deadline_s=settings.deadline_s)
+        self._client: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> IntegryAsyncSession:
+        self._client = aiohttp.ClientSession(connector=build_connector(self._settings), trust_env=False)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._client is not None:
+            await self._client.close()
+
+    def request(
+        self,
+        method: str,
+        url: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        json: Any = None,
+        data: Any = None,
+        headers: Mapping[str, str] | None = None,
+        allow_redirects: bool = True,
+    ) -> PendingResponse:
+        """Send a request.
+
+        Args:
+            method: HTTP method.
+            url: Absolute, or relative to the base URL.
+            params: Added to the query; lists repeat the name.
+            json: Body to send as JSON.
+            data: Body to send: bytes, text, a mapping to send as a form, or anything aiohttp streams.
+            headers: Headers of this request.
+            allow_redirects: Whether redirects are followed.
+        Raises:
+            TransportError: It did not complete.
+            HostNotAllowedError: The URL leads to a host that may not have the credential.
+            AuthorizationError: There is no usable credential.
+        """
+        plain, stream = self._prepare(method, url, params, json, data, headers)
+        return PendingResponse(self._send(plain, stream, follow=allow_redirects))
+
+    get = partialmethod(request, "GET")
+    post = partialmethod(request, "POST")
+    put = partialmethod(request, "PUT")
+    patch = partialmethod(request, "PATCH")
+    delete = partialmethod(request, "DELETE")
+    head = partialmethod(request, "HEAD")
+    options = partialmethod(request, "OPTIONS")
+
+    def _prepare(
+        self,
+        method: str,
+        url: str,
+        params: Mapping[str, Any] | None,
+        json_body: Any,
+        data: Any,
+        headers: Mapping[str, str] | None,
+    ) -> tuple[HttpRequest, Any]:
+        """Return the request as a plain value, and the body apart where it is a stream."""
+        merged = {**self._headers, **(headers or {})}
+        body, stream, content_type = _encode_body(json_body, data)
+        if content_type and not any(name.lower() == "content-type" for name in merged):
+            merged["Content-Type"] = content_type
+        full = str(URL(join_url(self.base_url, url)))
+        if params:
+            pairs = urlencode([(name, value) for name, value in params.items() if value is not None], doseq=True)
+            full += ("&" if "?" in full else "?") + pairs
+        return HttpRequest(method.upper(), full, tuple(merged.items()), body), stream
+
+    async def _send(self, request: HttpRequest, stream: Any, *, follow: bool) -> aiohttp.ClientResponse:
+        self._guard.check(request.url)
+        ends_at = time.monotonic() + self._settings.deadline_s
+        for _ in range(MAX_REDIRECTS + 1):
+            response, issued = await self._exchange(request, stream, ends_at)
+            location = response.headers.get("Location")
+            if not follow or response.status not in REDIRECT_STATUS or not location:
+                return response
+            response.release()
+            carriers = carriers_of(issued.credentials).headers
+            request = plan_redirect(request, response.status, location, self._guard, carriers)
+        raise RedirectRefusedError(redact_url(request.url), "too many redirects")
+
+    async def _exchange(
+        self, request: HttpRequest, stream: Any, ends_at: float
+    ) -> tuple[aiohttp.ClientResponse, Issued]:
+        """Send one request as often as `exchange` says and return the answer that stands."""
+        conversation = exchange(
+            self._policy,
+            request.method,
+            is_replayable=stream is None,
+            has_idempotency_key=any(request.header(name) for name in IDEMPOTENCY_HEADERS),
+        )
+        started = time.monotonic()
+        result: aiohttp.ClientResponse | TransportError | None = None
+        issued: Issued | None = None
+        outcome: Outcome | None = None
+        while True:
+            try:
+                step = conversation.send(outcome)
+            except StopIteration:
+                break
+            if isinstance(step, Wait):
+                await asyncio.sleep(step.seconds)
+                outcome = None
+                continue
+            if isinstance(result, aiohttp.ClientResponse):
+                result.release()
+            issued = await self._obtain(step)
+            result, outcome = await self._attempt(request, stream, issued, started, ends_at)
+        if isinstance(result, aiohttp.ClientResponse) and issued is not None:
+            return result, issued
+        assert isinstance(result, TransportError)
+        raise result
+
+    async def _obtain(self, step: Send) -> Issued:
+        return await (self._source.aget(rejected=step.rejected) if step.rejected else self._source.aget())
+
+    async def _attempt(
+        self, request: HttpRequest, stream: Any, issued: Issued, started: float, ends_at: float
+    ) -> tuple[aiohttp.ClientResponse | TransportError, Outcome]:
+        with request_scope(None):
+            signed = apply(request, issued.credentials, timestamp=int(time.time()), nonce=uuid4().hex)
+        if stream is not None:
+            signed = replace(signed, body=stream)
+        jitter = random.random()  # noqa: S311 - spreads retries, decides nothing secret
+        try:
+            response = await self._transmit(signed, ends_at)
+        except (aiohttp.ClientError, asyncio.TimeoutError, OSError) as caught:
+            spent_s = time.monotonic() - started
+            failure, error = translate(caught, request.url, spent_s)
+            return error, Outcome(spent_s, failure=failure, jitter=jitter)
+        return response, Outcome(
+            time.monotonic() - started,
+            status=response.status,
+            retry_after_s=parse_retry_after(response.headers.get("Retry-After"), time.time()),
+            fingerprint=issued.fingerprint,
+            jitter=jitter,
+        )
+
+    async def _transmit(self, request: HttpRequest, ends_at: float) -> aiohttp.ClientResponse:
+        assert self._client is not None, "use the session in 'async with'"
+        left_s = max(0.001, ends_at - time.monotonic())
+        return await transmit(self._client, request, self._settings, left_s)
+
+
+async def transmit(
+    client: aiohttp.ClientSession, request: HttpRequest, settings: TransportSettings, deadline_s: float
+) -> aiohttp.ClientResponse:
+    """Send one signed request, following nothing."""
+    limit = settings.timeout_s
+    timeout = aiohttp.ClientTimeout(total=deadline_s, sock_connect=limit, sock_read=limit)
+    proxy = settings.proxy_url.reveal() if settings.proxy_url else None
+    return await client.request(
+        request.method,
+        URL(request.url, encoded=True),
+        headers=dict(request.headers),
+        data=request.body,
+        allow_redirects=False,
+        timeout=timeout,
+        proxy=proxy,
+    )
+
+
+async def afetch(
+    request: HttpRequest,
+    settings: TransportSettings,
+    *,
+    deadline_s: float = TOKEN_DEADLINE_S,
+    max_bytes: int = TOKEN_MAX_BYTES,
+) -> HttpResponse:
+    """Send one request to a token or login endpoint and read the whole answer; see `transport.sync.fetch`."""
+    started = time.monotonic()
+    failed: TransportError
+    agent = settings.user_agent or USER_AGENT
+    async with aiohttp.ClientSession(
+        connector=build_connector(settings), trust_env=False, headers={"User-Agent": agent}
+    ) as client:
+        try:
+            response = await transmit(client, request, settings, deadline_s)
+            return await read_response(response, max_bytes)
+        except (aiohttp.ClientError, asyncio.TimeoutError, OSError) as error:
+            failed = translate(error, request.url, time.monotonic() - started)[1]
+    raise failed
+
+
+async def read_response(response: aiohttp.ClientResponse, max_bytes: int | None = None) -> HttpResponse:
+    """Return an answer, read to its end, as a plain value.
+
+    Raises:
+        ResponseTooLargeError: More decoded bytes than `max_bytes`.
+    """
+    chunks, size = [], 0
+    async for chunk in response.content.iter_any():
+        size += len(chunk)
+        if max_bytes is not None and size > max_bytes:
+            response.close()
+            raise ResponseTooLargeError(redact_url(str(response.url)), f"the answer has more than {max_bytes} bytes")
+        chunks.append(chunk)
+    return HttpResponse(response.status, tuple(response.headers.items()), b"".join(chunks), str(response.url))
+
+
+def _encode_body(json_body: Any, data: Any) -> tuple[bytes | None, Any, str | None]:
+    """Return (body, stream, content type): a body that can be signed and sent again, or a stream."""
+    if json_body is not None:
+        return json.dumps(json_body, allow_nan=False).encode(), None, "application/json"
+    if data is None:
+        return None, None, None
+    if isinstance(data, Mapping):
+        return urlencode(data, doseq=True).encode(), None, "application/x-www-form-urlencoded"
+    if isinstance(data, str):
+        return data.encode(), None, None
+    if isinstance(data, bytes | bytearray):
+        return bytes(data), None, None
+    return None, data, None

@@ -1,0 +1,82 @@
+"""aiohttp's connections and failures, brought in line with the sync side."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+from functools import lru_cache
+
+import aiohttp
+import certifi
+from aiohttp.abc import AbstractResolver, ResolveResult
+
+from airflow_provider_integry.auth.wire import redact_url
+from airflow_provider_integry.errors import (
+    CertificateError,
+    ConnectFailedError,
+    ConnectionBrokenError,
+    RequestTimeoutError,
+    TransportError,
+)
+from airflow_provider_integry.settings import TransportSettings
+from airflow_provider_integry.transport.retry import Failure
+from airflow_provider_integry.urls import forbidden_address_reason
+
+
+class CheckedResolver(AbstractResolver):
+    """Resolver that refuses metadata and link-local addresses."""
+
+    def __init__(self) -> None:
+        self._inner = aiohttp.ThreadedResolver()
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> list[ResolveResult]:
+        """Return the host's addresses; fail when one of them is never to be called."""
+        results = await self._inner.resolve(host, port, family)
+        for result in results:
+            if reason := forbidden_address_reason(result["host"]):
+                raise OSError(None, f"the host resolves to {reason}")
+        return results
+
+    async def close(self) -> None:
+        """Release the inner resolver."""
+        await self._inner.close()
+
+
+def build_connector(settings: TransportSettings) -> aiohttp.TCPConnector:
+    """Build the connector for a connection's certificates; call it inside the running loop."""
+    context = _build_context(settings.ca_file, settings.client_cert_file, settings.client_key_file)
+    return aiohttp.TCPConnector(resolver=CheckedResolver(), ssl=context)
+
+
+@lru_cache(maxsize=32)
+def _build_context(ca_file: str | None, cert_file: str | None, key_file: str | None) -> ssl.SSLContext:
+    """Build a TLS context that trusts what `requests` trusts."""
+    context = ssl.create_default_context(cafile=ca_file or certifi.where())
+    if cert_file:
+        context.load_cert_chain(cert_file, key_file)
+    return context
+
+
+def translate(error: BaseException, url: str, spent_s: float) -> tuple[Failure | None, TransportError]:
+    """Return why a request failed, for the retry decision, and the error to raise."""
+    shown = redact_url(url)
+    if isinstance(error, aiohttp.ClientConnectorCertificateError | aiohttp.ClientSSLError):
+        problem = f"TLS refused ({_cause(error)}). Check the host name, the CA file and the client certificate."
+        return None, CertificateError(shown, problem)
+    if isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError):
+        problem = f"no connection after {spent_s:.1f} s ({_cause(error)}). Check host, port, DNS, proxy and firewall."
+        return "connect", ConnectFailedError(shown, problem)
+    if isinstance(error, asyncio.TimeoutError | aiohttp.ServerTimeoutError):
+        problem = f"no complete answer after {spent_s:.1f} s. Raise timeout_s or deadline_s if it is always slow."
+        return "timeout", RequestTimeoutError(shown, problem)
+    if isinstance(error, aiohttp.ClientConnectionError | aiohttp.ClientPayloadError | OSError):
+        return "broken", ConnectionBrokenError(shown, f"the connection broke ({_cause(error)})")
+    return None, TransportError(shown, f"the request cannot be sent ({type(error).__name__})")
+
+
+def _cause(error: BaseException) -> str:
+    text = getattr(error, "strerror", None)
+    return str(text) if text else type(error).__name__

@@ -1,0 +1,133 @@
+"""When to send a request again, and how long to wait first: pure decisions."""
+
+from __future__ import annotations
+
+import email.utils
+from collections.abc import Generator
+from dataclasses import dataclass
+from typing import Literal
+
+Failure = Literal["connect", "broken", "timeout"]
+
+# RFC 9110 section 9.2.2: sending these twice does what sending them once does.
+IDEMPOTENT_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
+PASSING_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504})
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """How often and how fast.
+
+    Attributes:
+        max_retries: Most further attempts (>= 0).
+        deadline_s: Seconds in all, waits included.
+        base_s: First wait at most this many seconds; each later one twice the one before.
+        cap_s: No wait of ours is longer; a server's Retry-After may be.
+    """
+
+    max_retries: int = 3
+    deadline_s: float = 300.0
+    base_s: float = 0.5
+    cap_s: float = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Send the request now; `rejected` names the token that the API has just refused."""
+
+    rejected: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Wait this many seconds."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of one attempt.
+
+    Attributes:
+        spent_s: Seconds since the first attempt began.
+        status: HTTP status; None when there was no answer.
+        failure: Why there was no answer; None when there was one.
+        retry_after_s: Seconds the server asks to wait.
+        fingerprint: Token that was sent, if it can be renewed.
+        jitter: Random number in [0, 1).
+    """
+
+    spent_s: float
+    status: int | None = None
+    failure: Failure | None = None
+    retry_after_s: float | None = None
+    fingerprint: str | None = None
+    jitter: float = 1.0
+
+
+def exchange(
+    policy: RetryPolicy, method: str, *, is_replayable: bool = True, has_idempotency_key: bool = False
+) -> Generator[Send | Wait, Outcome | None, None]:
+    """Lead one request to its last attempt; the last outcome stands when the generator ends.
+
+    A 401 for a renewable token is followed by one more attempt with a new one. Passing failures are
+    retried where a second sending can do no harm.
+
+    Args:
+        policy: How often and how fast.
+        method: Upper-case method.
+        is_replayable: Whether the body can be sent again; a stream cannot.
+        has_idempotency_key: Whether the server recognises a second sending.
+    """
+    outcome = yield Send()
+    renewed, attempt = False, 0
+    is_repeatable = is_replayable and (has_idempotency_key or method in IDEMPOTENT_METHODS)
+    while outcome is not None:
+        if outcome.status == 401 and outcome.fingerprint and is_replayable and not renewed:
+            renewed = True
+            outcome = yield Send(rejected=outcome.fingerprint)
+            continue
+        wait_s = choose_wait(policy, outcome, attempt, is_replayable=is_replayable, is_repeatable=is_repeatable)
+        if wait_s is None:
+            return
+        attempt += 1
+        yield Wait(wait_s)
+        outcome = yield Send()
+
+
+def choose_wait(
+    policy: RetryPolicy, outcome: Outcome, attempt: int, *, is_replayable: bool, is_repeatable: bool
+) -> float | None:
+    """Return the seconds to wait before the next attempt; None when there is to be none."""
+    if attempt >= policy.max_retries or not is_replayable or not _may_repeat(outcome, is_repeatable):
+        return None
+    backoff_s = min(policy.cap_s, policy.base_s * 2**attempt) * outcome.jitter
+    wait_s = backoff_s if outcome.retry_after_s is None else max(0.0, outcome.retry_after_s)
+    return wait_s if outcome.spent_s + wait_s < policy.deadline_s else None
+
+
+def parse_retry_after(value: str | None, now: float) -> float | None:
+    """Return the seconds that a Retry-After header asks for; None when absent or unreadable.
+
+    Args:
+        value: Seconds or an HTTP date.
+        now: Current time, UTC epoch seconds.
+    Source: RFC 9110 section 10.2.3.
+    """
+    if not value:
+        return None
+    text = value.strip()
+    if text.isascii() and text.isdigit() and len(text) < 10:
+        return float(text)
+    try:
+        return max(0.0, email.utils.parsedate_to_datetime(text).timestamp() - now)
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
+
+
+def _may_repeat(outcome: Outcome, is_repeatable: bool) -> bool:
+    """Nothing was sent, or the server refused to act, or acting twice does no harm."""
+    if outcome.failure == "connect" or outcome.status == 429:
+        return True
+    return is_repeatable and (outcome.failure is not None or outcome.status in PASSING_STATUS)

@@ -1,0 +1,312 @@
+"""The session: `requests` with credentials, retries, deadlines and a guard."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any, NoReturn
+from uuid import uuid4
+
+import requests
+from requests.auth import AuthBase
+from requests.cookies import extract_cookies_to_jar
+from requests.hooks import dispatch_hook
+
+from airflow_provider_integry.auth.apply import apply
+from airflow_provider_integry.auth.credentials import Credentials, OAuth1, carriers_of
+from airflow_provider_integry.auth.source import CredentialSource, Issued
+from airflow_provider_integry.auth.wire import HttpRequest, HttpResponse, redact_url
+from airflow_provider_integry.errors import ResponseTooLargeError, TransportError
+from airflow_provider_integry.settings import TransportSettings
+from airflow_provider_integry.transport.failures import SyncRedirectRefusedError, translate
+from airflow_provider_integry.transport.guard import HostGuard, is_downgrade
+from airflow_provider_integry.transport.limits import (
+    IDEMPOTENCY_HEADERS,
+    MAX_REDIRECTS,
+    TOKEN_DEADLINE_S,
+    TOKEN_MAX_BYTES,
+    USER_AGENT,
+)
+from airflow_provider_integry.transport.retry import Outcome, RetryPolicy, Send, Wait, exchange, parse_retry_after
+from airflow_provider_integry.transport.sockets import CheckedAdapter, request_scope
+from airflow_provider_integry.urls import join_url
+
+
+class SignedAuth(AuthBase):
+    """Put a connection's credential on a request; for code that takes a `requests` auth object.
+
+    Raises:
+        HostNotAllowedError: The request goes to a host that may not have the credential.
+    """
+
+    def __init__(self, source: CredentialSource, guard: HostGuard) -> None:
+        self._source = source
+        self._guard = guard
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        """Sign the request in place."""
+        self._guard.check(request.url or "")
+        sign_prepared(request, self._source.get().credentials)
+        return request
+
+
+class IntegrySession(requests.Session):
+    """A `requests.Session` for one connection.
+
+    Relative URLs are taken against the base URL. Each request is signed, has a timeout and a total
+    deadline, is retried where that does no harm, and is sent once more with a new token when the API
+    refuses the one it had. The credential goes to allowed hosts only, also after a redirect. Neither
+    ``.netrc`` nor the environment's proxies are read.
+
+    Args:
+        source: Where credentials come from.
+        guard: Which hosts may have them.
+        base_url: Base URL; None when the connection has none.
+        settings: Timeouts, retries, proxy, certificates.
+        headers: Static headers of every request.
+    """
+
+    def __init__(
+        self,
+        source: CredentialSource,
+        guard: HostGuard,
+        base_url: str | None,
+        settings: TransportSettings,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__()
+        configure(self, settings)
+        self.base_url = base_url
+        self.max_redirects = MAX_REDIRECTS
+        self.headers.update(headers or {})
+        self._source = source
+        self._guard = guard
+        self._settings = settings
+        self._policy = RetryPolicy(max_retries=settings.max_retries, deadline_s=settings.deadline_s)
+
+    def request(self, method: str | bytes, url: str | bytes, *args: Any, **kwargs: Any) -> requests.Response:
+        """Send a request; the arguments are those of `requests.Session.request`.
+
+        Raises:
+            TransportError: It did not complete; also a `requests.RequestException`.
+            HostNotAllowedError: The URL leads to a host that may not have the credential.
+            AuthorizationError: There is no usable credential.
+        """
+        text = url.decode("ascii") if isinstance(url, bytes) else str(url)
+        if kwargs.get("timeout") is None:
+            kwargs["timeout"] = self._settings.timeout_s
+        return super().request(method, join_url(self.base_url, text), *args, **kwargs)
+
+    def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
+        """Send a prepared request, following redirects unless `allow_redirects` is false."""
+        follow = kwargs.pop("allow_redirects", True)
+        self._guard.check(request.url or "")
+        with request_scope(time.monotonic() + self._settings.deadline_s):
+            response = self._exchange(request, kwargs)
+            if follow and response.is_redirect:
+                history = [response, *self._follow(response, request, kwargs)]
+                response = history.pop()
+                response.history = history
+        return response
+
+    def rebuild_auth(self, prepared_request: requests.PreparedRequest, response: requests.Response) -> None:
+        """Take the credential off a redirected request; `send` puts it on again where it may go."""
+        url = prepared_request.url or ""
+        for name in self._carrier_headers():
+            prepared_request.headers.pop(name, None)
+        if is_downgrade(response.url, url):
+            self._refuse(response, "redirects from https to http")
+        if not self._guard.allows(url):
+            self._refuse(response, f"redirects to {redact_url(url)}, which may not have this connection's credential")
+
+    def _follow(
+        self, response: requests.Response, request: requests.PreparedRequest, kwargs: dict[str, Any]
+    ) -> list[requests.Response]:
+        try:
+            return list(self.resolve_redirects(response, request, **kwargs))
+        except TransportError:
+            raise
+        except requests.RequestException as error:
+            failed = translate(error, request.url or "", 0.0)[1]
+        raise failed
+
+    def _exchange(self, request: requests.PreparedRequest, kwargs: dict[str, Any]) -> requests.Response:
+        """Send one request as often as `exchange` says and return the answer that stands."""
+        conversation = exchange(
+            self._policy,
+            request.method or "GET",
+            is_replayable=request.body is None or isinstance(request.body, str | bytes),
+            has_idempotency_key=any(name in request.headers for name in IDEMPOTENCY_HEADERS),
+        )
+        started = time.monotonic()
+        result: requests.Response | TransportError | None = None
+        outcome: Outcome | None = None
+        while True:
+            try:
+                step = conversation.send(outcome)
+            except StopIteration:
+                break
+            if isinstance(step, Wait):
+                time.sleep(step.seconds)
+                outcome = None
+                continue
+            if isinstance(result, requests.Response):
+                result.close()
+            result, outcome = self._attempt(request, kwargs, step, started)
+        if isinstance(result, requests.Response):
+            return result
+        assert result is not None
+        raise result
+
+    def _attempt(
+        self, request: requests.PreparedRequest, kwargs: dict[str, Any], step: Send, started: float
+    ) -> tuple[requests.Response | TransportError, Outcome]:
+        issued: Issued = self._source.get(rejected=step.rejected) if step.rejected else self._source.get()
+        sign_prepared(request, issued.credentials)
+        try:
+            response = self._transmit(request, kwargs)
+        except requests.RequestException as caught:
+            spent_s = time.monotonic() - started
+            failure, error = translate(caught, request.url or "", spent_s)
+            return error, Outcome(spent_s, failure=failure, jitter=random.random())  # noqa: S311 - spreads retries
+        outcome = Outcome(
+            time.monotonic() - started,
+            status=response.status_code,
+            retry_after_s=parse_retry_after(response.headers.get("Retry-After"), time.time()),
+            fingerprint=issued.fingerprint,
+            jitter=random.random(),  # noqa: S311 - spreads retries, decides nothing secret
+        )
+        return response, outcome
+
+    def _transmit(self, request: requests.PreparedRequest, kwargs: dict[str, Any]) -> requests.Response:
+        """Send one request once, as `requests.Session.send` does but for redirects.
+
+        That one would work out the next request of every redirect, and refuse it before it is known
+        whether anybody wants to follow.
+        """
+        stream = kwargs.get("stream", self.stream)
+        adapter = self.get_adapter(url=request.url or "")
+        started = time.perf_counter()
+        response = adapter.send(
+            request,
+            stream=stream,
+            timeout=kwargs.get("timeout") or self._settings.timeout_s,
+            verify=kwargs.get("verify", self.verify),
+            cert=kwargs.get("cert", self.cert),
+            proxies=kwargs.get("proxies", self.proxies),
+        )
+        response.elapsed = timedelta(seconds=time.perf_counter() - started)
+        response = dispatch_hook("response", request.hooks, response, **kwargs)
+        extract_cookies_to_jar(self.cookies, request, response.raw)
+        if not stream:
+            _ = response.content
+        return response
+
+    def _carrier_headers(self) -> frozenset[str]:
+        return carriers_of(self._source.get().credentials).headers | {"cookie", "authorization"}
+
+    def _refuse(self, response: requests.Response, problem: str) -> NoReturn:
+        raise SyncRedirectRefusedError(redact_url(response.url), f"{problem}; it was not followed")
+
+
+def configure(session: requests.Session, settings: TransportSettings) -> None:
+    """Set what every session of this package has: checked connections, no environment, user agent."""
+    adapter = CheckedAdapter()
+    session.mount("https://", adapter)
+    session.mount("http://", adapter)
+    session.trust_env = False
+    session.headers["User-Agent"] = settings.user_agent or USER_AGENT
+    if settings.proxy_url:
+        session.proxies = {"http": settings.proxy_url.reveal(), "https": settings.proxy_url.reveal()}
+    if settings.ca_file:
+        session.verify = settings.ca_file
+    if settings.client_cert_file:
+        key_file = settings.client_key_file
+        session.cert = (settings.client_cert_file, key_file) if key_file else settings.client_cert_file
+
+
+def sign_prepared(request: requests.PreparedRequest, credentials: Credentials) -> None:
+    """Put a credential on a prepared request, replacing what an earlier attempt put there."""
+    if isinstance(credentials, OAuth1):
+        _sign_oauth1(request, credentials)
+        return
+    plain = HttpRequest(request.method or "GET", request.url or "", tuple(request.headers.items()))
+    signed = apply(plain, credentials, timestamp=0, nonce="")
+    request.url = signed.url
+    for name in carriers_of(credentials).headers:
+        value = signed.header(name)
+        if value is not None:
+            request.headers[name] = value
+
+
+def _sign_oauth1(request: requests.PreparedRequest, credentials: OAuth1) -> None:
+    # Lazy for start-up cost: one connection type of eight needs it.
+    from requests_oauthlib import OAuth1 as RequestsOAuth1
+
+    from airflow_provider_integry.auth.oauth1 import build_client
+
+    # An old signature left in place would become part of the new one.
+    request.headers.pop("Authorization", None)
+    auth = RequestsOAuth1(credentials.consumer_key)
+    auth.client = build_client(credentials, timestamp=int(time.time()), nonce=uuid4().hex)
+    auth(request)
+
+
+def fetch(
+    request: HttpRequest,
+    settings: TransportSettings,
+    *,
+    deadline_s: float = TOKEN_DEADLINE_S,
+    max_bytes: int = TOKEN_MAX_BYTES,
+) -> HttpResponse:
+    """Send one request to a token or login endpoint and read the whole answer.
+
+    No redirect is followed: it would take the body's secrets along.
+
+    Args:
+        request: What to send; signed already.
+        settings: Proxy, certificates, timeouts.
+        deadline_s: Seconds in all.
+        max_bytes: Most decoded bytes to read.
+    Raises:
+        TransportError: No complete answer.
+        ResponseTooLargeError: More bytes than allowed.
+    """
+    started = time.monotonic()
+    failed: TransportError
+    with requests.Session() as session, request_scope(started + deadline_s):
+        configure(session, settings)
+        prepared = requests.Request(request.method, request.url, dict(request.headers), data=request.body).prepare()
+        prepared.headers.setdefault("User-Agent", str(session.headers["User-Agent"]))
+        try:
+            response = session.send(
+                prepared,
+                allow_redirects=False,
+                stream=True,
+                timeout=min(settings.timeout_s, deadline_s),
+                verify=session.verify,
+                cert=session.cert,
+                proxies=dict(session.proxies),
+            )
+            return _read(response, max_bytes)
+        except requests.RequestException as error:
+            failed = translate(error, request.url, time.monotonic() - started)[1]
+    raise failed
+
+
+def _read(response: requests.Response, max_bytes: int) -> HttpResponse:
+    chunks, size = [], 0
+    for chunk in response.iter_content(64 * 1024):
+        size += len(chunk)
+        if size > max_bytes:
+            response.close()
+            raise ResponseTooLargeError(redact_url(response.url), f"the answer has more than {max_bytes} bytes")
+        chunks.append(chunk)
+    return HttpResponse(response.status_code, tuple(response.headers.items()), b"".join(chunks), response.url)
+
+
+def to_response(response: requests.Response) -> HttpResponse:
+    """Return a response of `requests`, read to its end, as a plain value."""
+    return HttpResponse(response.status_code, tuple(response.headers.items()), response.content, response.url)

@@ -1,0 +1,32 @@
+"""The application below ``/integry``."""
+
+from __future__ import annotations
+
+from fastapi import FastAPI, Response
+from pydantic import BaseModel
+
+from airflow_provider_integry import __version__
+
+
+class Health(BaseModel):
+    """Answer of the health endpoint."""
+
+    status: str
+    version: str
+
+
+def build_app() -> FastAPI:
+    """Build the application.
+
+    The health endpoint needs no login: it tells load balancers, and tasks that look for the API
+    server, that this provider is installed there, and in which version.
+    """
+    app = FastAPI(title="Integry provider for Apache Airflow", version=__version__)
+
+    @app.get("/health")
+    async def health(response: Response) -> Health:
+        """Tell that the provider is installed, and its version."""
+        response.headers["Cache-Control"] = "no-store"
+        return Health(status="healthy", version=__version__)
+
+    return app

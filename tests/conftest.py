@@ -1,0 +1,33 @@
+"""What every test shares: an Airflow home of its own, and the loopback servers."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import shutil
+import tempfile
+
+# Airflow reads its environment when it is first imported, so this comes before any other import.
+_HOME = tempfile.mkdtemp(prefix="integry-tests-")
+atexit.register(shutil.rmtree, _HOME, ignore_errors=True)
+os.environ["AIRFLOW_HOME"] = _HOME
+os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
+for _name in [name for name in os.environ if name.startswith("AIRFLOW_CONN_")]:
+    del os.environ[_name]
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+# Two cores are shared with other work: a slow example is no failure, and a run can be repeated.
+settings.register_profile(
+    "integry", deadline=None, derandomize=True, database=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "integry"))
+
+pytest_plugins = ["servers.fixtures"]
+
+
+@pytest.fixture
+def airflow_home() -> str:
+    """The folder that Airflow uses in this test process."""
+    return _HOME
