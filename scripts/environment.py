@@ -97,7 +97,7 @@ def _install_by_uv(folder: Path, constraints: Path) -> bool:
         [uv, "pip", "install", "--quiet", "--python", str(python_of(folder)), *_wanted(constraints)],
     )
     for command in commands:
-        if subprocess.run(command, cwd=ROOT).returncode != 0:
+        if subprocess.run(command, cwd=ROOT, check=False).returncode != 0:
             _say("uv did not succeed; trying pip. (USE_UV=0 leaves uv out.)")
             shutil.rmtree(folder, ignore_errors=True)
             return False
@@ -113,7 +113,7 @@ def _install_by_pip(folder: Path, constraints: Path) -> None:
 
 
 def _make_venv(folder: Path) -> None:
-    result = subprocess.run([sys.executable, "-m", "venv", str(folder)], capture_output=True, text=True)
+    result = subprocess.run([sys.executable, "-m", "venv", str(folder)], capture_output=True, text=True, check=False)
     if result.returncode == 0:
         return
     shutil.rmtree(folder, ignore_errors=True)
@@ -145,7 +145,7 @@ def _uv() -> str | None:
 
 
 def _run(command: list[str], problem: str) -> None:
-    if subprocess.run(command, cwd=ROOT).returncode != 0:
+    if subprocess.run(command, cwd=ROOT, check=False).returncode != 0:
         raise SetUpError(f"{problem}; the lines above say why. The command was:\n  {' '.join(command)}")
 
 

@@ -194,7 +194,8 @@ def _holder_of(data: Any) -> JsonObject:
         return {}
     if _first_text(data, _TOKEN_NAMES):
         return data
-    nested = [value for value in data.values() if isinstance(value, Mapping) and _first_text(value, _TOKEN_NAMES)]
+    inner = [value for value in data.values() if isinstance(value, Mapping)]
+    nested = [value for value in inner if _first_text(value, _TOKEN_NAMES)]
     return nested[0] if len(nested) == 1 else data
 
 
@@ -224,7 +225,8 @@ def _find_token(data: Any, shape: TokenShape, response: HttpResponse, sent: Sequ
         token, place = _first_text(_holder_of(data), _TOKEN_NAMES), f"under {', '.join(_TOKEN_NAMES[:3])}"
     if isinstance(token, str) and token:
         return token
-    names = [build_excerpt(str(name), hide=sent, limit=40) for name in sorted(data)[:12]] if isinstance(data, Mapping) else []
+    known = sorted(map(str, data))[:12] if isinstance(data, Mapping) else []
+    names = [build_excerpt(name, hide=sent, limit=40) for name in known]
     keys = f"; its keys are {', '.join(names)}" if names else ""
     raise TokenResponseError(
         redact_url(response.url), response.status, f"no token {place} in {describe_type(response)}{keys}"

@@ -6,7 +6,7 @@ import random
 import time
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any, NoReturn
+from typing import Any, NoReturn, cast
 from uuid import uuid4
 
 import requests
@@ -193,12 +193,12 @@ class IntegrySession(requests.Session):
             request,
             stream=stream,
             timeout=kwargs.get("timeout") or self._settings.timeout_s,
-            verify=kwargs.get("verify", self.verify),
+            verify=kwargs["verify"] if kwargs.get("verify") is not None else (self.verify or False),
             cert=kwargs.get("cert", self.cert),
             proxies=kwargs.get("proxies", self.proxies),
         )
         response.elapsed = timedelta(seconds=time.perf_counter() - started)
-        response = dispatch_hook("response", request.hooks, response, **kwargs)
+        response = cast("requests.Response", dispatch_hook("response", request.hooks, response, **kwargs))
         extract_cookies_to_jar(self.cookies, request, response.raw)
         if not stream:
             _ = response.content

@@ -73,6 +73,11 @@ class AirflowApi:
             return None
         return entry["value"]
 
+    def update_connection(self, conn_id: str, conn_type: str, host: str, extra: str) -> None:
+        """Store a connection, as the page with its form does."""
+        body = {"connection_id": conn_id, "conn_type": conn_type, "host": host, "extra": extra}
+        self._call("PATCH", f"/api/v2/connections/{conn_id}", body)
+
     def _call(self, method: str, path: str, body: Json | None = None) -> Any:
         try:
             answer = self._session.request(method, f"{self._url}{path}", json=body, timeout=30)

@@ -12,6 +12,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -75,11 +76,9 @@ class Processes:
                 self._remember(child.pid)
 
     def _remember(self, pid: int) -> None:
-        try:
+        with suppress(psutil.NoSuchProcess):
             for process in [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]:
                 self._seen.setdefault(process.pid, process)
-        except psutil.NoSuchProcess:
-            pass
 
     def stop(self, name: str, sig: signal.Signals, timeout_s: float) -> None:
         """Ask one child to end, and wait for it."""
@@ -104,11 +103,10 @@ class Processes:
         sessions = {child.pid for child in self._children.values()}
         found = dict(self._seen)
         for pid in psutil.pids():
-            try:
+            # It may end while we look.
+            with suppress(OSError, psutil.NoSuchProcess):
                 if os.getsid(pid) in sessions:
                     found.setdefault(pid, psutil.Process(pid))
-            except (OSError, psutil.NoSuchProcess):
-                continue
         return [process for process in found.values() if _is_alive(process)]
 
     def end(self, left: Sequence[psutil.Process]) -> None:
@@ -136,7 +134,5 @@ def _is_alive(process: psutil.Process) -> bool:
 
 
 def _signal(process: psutil.Process, sig: signal.Signals) -> None:
-    try:
+    with suppress(psutil.NoSuchProcess):
         process.send_signal(sig)
-    except psutil.NoSuchProcess:
-        pass

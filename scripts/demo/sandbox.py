@@ -137,9 +137,9 @@ def make_sandbox(folder: Path, ports: Ports, *, more_dags: Path | None, log_leve
     config = configparser.RawConfigParser()
     config.read_dict(_settings(box, log_level))
     config["dag_processor"]["dag_bundle_config_list"] = _bundles([EXAMPLES, *([more_dags] if more_dags else [])])
-    with _private(box.airflow_home / "airflow.cfg") as handle:
+    with private_file(box.airflow_home / "airflow.cfg") as handle:
         config.write(handle)
-    with _private(_password_file(box)) as handle:
+    with private_file(_password_file(box)) as handle:
         handle.write(f'{{"{USER}": "{box.password}"}}\n')
     return box
 
@@ -190,6 +190,6 @@ def _password_file(box: Sandbox) -> Path:
     return box.airflow_home / "passwords.json"
 
 
-def _private(path: Path) -> IO[str]:
-    """Open a file that only its owner may read."""
+def private_file(path: Path) -> IO[str]:
+    """Open a new file that only its owner may read, to write into it."""
     return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8")

@@ -1,0 +1,124 @@
+"""Run the example DAGs and follow them."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from scripts.demo.airflow_api import AirflowApi, Json
+from scripts.demo.console import DemoError, say
+from scripts.demo.services import Services
+
+FLOW_TIMEOUT_S = 150
+PARSE_TIMEOUT_S = 90
+# The report counts runs, so it comes last.
+DAGS = ("late_authorization", "crm_contacts", "orders_by_region", "other_mechanisms", "airflow_report")
+WAITING_TASK = ("late_authorization", "wait_for_account")
+_ENDED = frozenset({"success", "failed"})
+
+
+@dataclass
+class Run:
+    """One run of a DAG.
+
+    Attributes:
+        dag_id, run_id: Which one.
+        state: Airflow's word.
+        tasks: Its task instances, as the API gives them.
+    """
+
+    dag_id: str
+    run_id: str
+    state: str = "queued"
+    tasks: list[Json] = field(default_factory=list)
+
+    def task(self, task_id: str) -> list[Json]:
+        """Return the instances of one task, in order of their map index."""
+        return sorted((task for task in self.tasks if task["task_id"] == task_id), key=lambda task: task["map_index"])
+
+
+def wait_for_dags(api: AirflowApi, services: Services) -> None:
+    """Wait until Airflow has read all example DAGs.
+
+    Raises:
+        DemoError: One has an error, or they are not read in time.
+    """
+    deadline = time.monotonic() + PARSE_TIMEOUT_S
+    while missing := set(DAGS) - api.list_dags():
+        for error in api.list_import_errors():
+            raise DemoError(f"{error['filename']} cannot be imported:\n{error['stack_trace']}")
+        services.check_alive()
+        if time.monotonic() > deadline:
+            raise DemoError(f"Airflow has not read these DAGs: {', '.join(sorted(missing))}.", services.airflow_log)
+        time.sleep(0.5)
+
+
+def run_all(api: AirflowApi, services: Services, *, folder_url: str, authorize: Callable[[], None]) -> list[Run]:
+    """Start every example DAG and follow them to their ends.
+
+    Args:
+        api: Logged in.
+        services: Watched on the way.
+        folder_url: Where DAGs write files.
+        authorize: Called once, when the sensor of `late_authorization` waits.
+    Returns:
+        The runs, in the order of `DAGS`; also failed ones.
+    Raises:
+        DemoError: They did not end in time.
+    """
+    runs = []
+    for dag_id in DAGS:
+        conf = {"folder": folder_url} if dag_id == "crm_contacts" else {}
+        runs.append(Run(dag_id, api.trigger(dag_id, conf)))
+        say(f"  {dag_id}: started")
+    is_authorized = False
+    deadline = time.monotonic() + FLOW_TIMEOUT_S
+    while any(run.state not in _ENDED for run in runs):
+        for run in runs:
+            if run.state not in _ENDED:
+                follow(api, run)
+        if not is_authorized and _is_waiting(runs):
+            authorize()
+            is_authorized = True
+        services.check_alive()
+        if time.monotonic() > deadline:
+            slow = ", ".join(run.dag_id for run in runs if run.state not in _ENDED)
+            raise DemoError(f"Not done after {FLOW_TIMEOUT_S} s: {slow}.", services.airflow_log)
+        time.sleep(0.7)
+    return runs
+
+
+def follow(api: AirflowApi, run: Run) -> None:
+    """Read how far a run is, and tell what changed."""
+    state = api.read_run(run.dag_id, run.run_id)
+    tasks = api.list_tasks(run.dag_id, run.run_id)
+    before, now = _summaries(run.tasks), _summaries(tasks)
+    for task_id, summary in now.items():
+        if summary and before.get(task_id) != summary:
+            say(f"  {run.dag_id}.{task_id}: {summary}")
+    if state in _ENDED and run.state != state:
+        say(f"  {run.dag_id}: {state}")
+    run.state, run.tasks = state, tasks
+
+
+def _is_waiting(runs: list[Run]) -> bool:
+    dag_id, task_id = WAITING_TASK
+    return any(task["state"] == "deferred" for run in runs if run.dag_id == dag_id for task in run.task(task_id))
+
+
+def _summaries(tasks: list[Json]) -> dict[str, str]:
+    """Return the states of each task, in words: ``success``, or ``2 success, 1 running``."""
+    states: dict[str, Counter[str]] = {}
+    for task in tasks:
+        counter = states.setdefault(task["task_id"], Counter())
+        if task["state"] not in (None, "scheduled", "queued"):
+            counter[str(task["state"])] += 1
+    return {task_id: _in_words(counter) for task_id, counter in states.items()}
+
+
+def _in_words(states: Counter[str]) -> str:
+    if states.total() == 1:
+        return next(iter(states))
+    return ", ".join(f"{count} {state}" for state, count in sorted(states.items()))
