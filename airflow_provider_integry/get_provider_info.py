@@ -56,7 +56,7 @@ def get_provider_info() -> dict[str, Any]:
         "hooks": [_modules("hooks.integry")],
         "operators": [_modules("operators.activity")],
         "sensors": [_modules("sensors.authorization")],
-        "triggers": [_modules("triggers.authorization")],
+        "triggers": [_modules("triggers.activity", "triggers.authorization")],
         "connection-types": [_build_connection_type(item) for item in CONNECTION_TYPES],
         "config": {
             "integry": {

@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 import jwt as pyjwt
 
 from airflow_provider_integry.auth.apply import encode_basic
-from airflow_provider_integry.auth.token import Token, TokenShape
+from airflow_provider_integry.auth.token import Token, TokenShape, parse_number
 from airflow_provider_integry.auth.wire import HttpRequest
 from airflow_provider_integry.errors import CredentialFormatError
 from airflow_provider_integry.secret import Secret
@@ -96,19 +96,22 @@ def mint_jwt(settings: JwtSigning, *, now: float) -> Token:
     Source: RFC 7519 section 4.1.
     """
     issued_at = int(now)
-    expires_at = issued_at + settings.lifetime_s
-    claims: dict[str, Any] = {"iat": issued_at - CLOCK_SKEW_S, "exp": expires_at}
+    claims: dict[str, Any] = {"iat": issued_at - CLOCK_SKEW_S, "exp": issued_at + settings.lifetime_s}
     named = {"iss": settings.issuer, "sub": settings.subject, "aud": settings.audience}
     claims.update({name: value for name, value in named.items() if value})
     claims.update(settings.claims)
+    ends_at = parse_number(claims["exp"])
+    if ends_at is None:
+        raise CredentialFormatError("JWT", "cannot be made: the further claim 'exp' is not a number of seconds")
     headers = {"kid": settings.key_id} if settings.key_id else None
     try:
         text = pyjwt.encode(claims, settings.key.reveal(), algorithm=settings.algorithm, headers=headers)
-    except (pyjwt.PyJWTError, TypeError, ValueError):
+    except (pyjwt.PyJWTError, TypeError, ValueError, AttributeError, NotImplementedError):
+        # PyJWT finds out by AttributeError that a public key does not sign.
         raise CredentialFormatError(
             "JWT", f"cannot be signed with {settings.algorithm}; check the signing key and the extra claims"
         ) from None
-    return Token(Secret(text), expires_at=float(expires_at))
+    return Token(Secret(text), expires_at=ends_at)
 
 
 def build_login_request(settings: JwtLogin) -> HttpRequest:
@@ -126,7 +129,12 @@ def build_login_request(settings: JwtLogin) -> HttpRequest:
         headers.append(("Content-Type", "application/json"))
         return HttpRequest("POST", settings.url, tuple(headers), json.dumps(body).encode())
     headers.append(("Content-Type", "application/x-www-form-urlencoded"))
-    return HttpRequest("POST", settings.url, tuple(headers), urlencode(body).encode())
+    form = {name: _form_text(value) for name, value in body.items()}
+    return HttpRequest("POST", settings.url, tuple(headers), urlencode(form).encode())
+
+
+def _form_text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def _fill(template: Any, values: Mapping[str, str]) -> Any:

@@ -33,7 +33,7 @@ def normalize_pem(text: str, what: str = "Private key") -> str:
     Raises:
         CredentialFormatError: There is no PEM in it.
     """
-    candidate = text.strip().strip("\"'").replace("\\r", "").replace("\\n", "\n")
+    candidate = _unescape(text.strip().strip("\"'"))
     match = _PEM.search(candidate) or _PEM.search(_decode_base64(candidate))
     if not match:
         raise CredentialFormatError(
@@ -45,6 +45,10 @@ def normalize_pem(text: str, what: str = "Private key") -> str:
     if "Proc-Type" in inside or "ENCRYPTED" in label:
         raise CredentialFormatError(
             what, "is encrypted with a pass phrase; decrypt it first (openssl pkey -in key.pem)"
+        )
+    if label.startswith("OPENSSH"):
+        raise CredentialFormatError(
+            what, "is in OpenSSH's own format; convert a copy of it first (ssh-keygen -p -m PEM -f copy)"
         )
     data = "".join(inside.split())
     lines = [data[index : index + 64] for index in range(0, len(data), 64)]
@@ -113,8 +117,14 @@ def _fits(key: PrivateKey, algorithm: str) -> bool:
     return algorithm == "EdDSA" and isinstance(key, Ed25519PrivateKey | Ed448PrivateKey)
 
 
+def _unescape(text: str) -> str:
+    """Return text with real line breaks for literal ones, however often they were escaped."""
+    return re.sub(r"\\+n", "\n", re.sub(r"\\+r", "", text))
+
+
 def _decode_base64(text: str) -> str:
+    data = "".join(text.split()).rstrip("=").replace("-", "+").replace("_", "/")
     try:
-        return base64.b64decode("".join(text.split()), validate=True).decode("ascii").replace("\\n", "\n")
+        return _unescape(base64.b64decode(data + "=" * (-len(data) % 4), validate=True).decode("ascii"))
     except (binascii.Error, ValueError):
         return ""

@@ -31,9 +31,7 @@ def check_path(path: str, where: Path) -> None:
     elif path.startswith("//") or "://" in path.split("?", 1)[0]:
         raise problem(where, "names a host in a relative path; write '/contacts', or an absolute https URL")
     if "${" in path or set(fixed) & set("{}"):
-        raise problem(
-            where, "holds '{' or '}' outside a placeholder; a placeholder is '{name}', nothing more"
-        )
+        raise problem(where, "holds '{' or '}' outside a placeholder; a placeholder is '{name}', nothing more")
     if not _URL_TEXT.fullmatch(fixed):
         raise problem(where, "holds a character that no path has ('#', '\\', space, ...); percent-encode it")
     if "{" in path.partition("?")[2]:
@@ -59,13 +57,9 @@ def check_placeholders(path: str, inputs: Mapping[str, Input]) -> None:
     for name in wanted:
         spec = inputs.get(name)
         if spec is None or "path" not in spec.places:
-            raise problem(
-                ("path",), f"has the placeholder '{{{name}}}', but no input '{name}' with 'in: path'"
-            )
+            raise problem(("path",), f"has the placeholder '{{{name}}}', but no input '{name}' with 'in: path'")
         if not spec.required and not spec.has_default:
-            raise problem(
-                ("inputs", name), "stands in the path, so it must have 'required: true' or a default"
-            )
+            raise problem(("inputs", name), "stands in the path, so it must have 'required: true' or a default")
     for key, spec in inputs.items():
         if "path" in spec.places and key not in wanted:
             raise problem(("inputs", key, "in"), f"is 'path', but the path has no placeholder '{{{key}}}'")
@@ -92,16 +86,12 @@ def check_body(inputs: Mapping[str, Input], body_format: str) -> None:
         if spec.whole and len(bodies) > 1:
             raise problem(("inputs", key, "whole"), "is the whole body; no other input can go to the body")
         if body_format == "form" and "." in spec.wire_name(key):
-            raise problem(
-                ("inputs", key, "name"), "has a dot, but a form has no nesting; use body_format: json"
-            )
+            raise problem(("inputs", key, "name"), "has a dot, but a form has no nesting; use body_format: json")
     names = {spec.wire_name(key): key for key, spec in bodies.items() if not spec.whole}
     for name, key in names.items():
         for other in _parents(name):
             if other in names:
-                raise problem(
-                    ("inputs", key), f"is sent inside '{other}', which input '{names[other]}' already fills"
-                )
+                raise problem(("inputs", key), f"is sent inside '{other}', which input '{names[other]}' already fills")
 
 
 def _parents(name: str) -> Iterable[str]:
@@ -145,9 +135,7 @@ def _same(place: Place, one: str, other: str) -> bool:
 def check_host(host: str, where: Path) -> None:
     """Refuse what is not `host` or `host:port`."""
     if not _HOST_TEXT.fullmatch(host):
-        raise problem(
-            where, "is no host; write 'files.example.com' or 'files.example.com:8443', in lower case"
-        )
+        raise problem(where, "is no host; write 'files.example.com' or 'files.example.com:8443', in lower case")
     try:
         check_url(f"https://{host}", "host")
     except UrlNotAllowedError as error:

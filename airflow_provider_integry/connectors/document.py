@@ -178,9 +178,7 @@ class _Composer:
             key = self._key(event)
             self._path.append(key)
             if key in children:
-                raise self._refusal(
-                    _line(event), f"stands twice (first in line {lines[key]}); a key may stand once"
-                )
+                raise self._refusal(_line(event), f"stands twice (first in line {lines[key]}); a key may stand once")
             lines[key] = _line(event)
             children[key] = self._node(next(self._events))
             self._path.pop()
@@ -212,9 +210,7 @@ class _Composer:
     def _check_tag(self, event: yaml.Event, line: int) -> None:
         tag = getattr(event, "tag", None)
         if tag not in (None, "!", "tag:yaml.org,2002:str", "tag:yaml.org,2002:map", "tag:yaml.org,2002:seq"):
-            raise self._refusal(
-                line, f"has the tag '{tag[:60]}'; tags are not allowed, write the plain value"
-            )
+            raise self._refusal(line, f"has the tag '{tag[:60]}'; tags are not allowed, write the plain value")
 
     def _refusal(self, line: int, problem: str) -> ConnectorFormatError:
         return ConnectorFormatError(self._source, ".".join(self._path), problem, line)
@@ -230,6 +226,4 @@ def _syntax_error(source: str, error: yaml.YAMLError) -> ConnectorFormatError:
     problem = getattr(error, "problem", None) or getattr(error, "reason", None) or "cannot be read"
     is_tab = "cannot start any token" in str(problem) or "tab character" in str(problem)
     hint = " (indent with spaces, not tabs)" if is_tab else ""
-    return ConnectorFormatError(
-        source, "", f"is not YAML: {problem}{hint}", int(mark.line) + 1 if mark else None
-    )
+    return ConnectorFormatError(source, "", f"is not YAML: {problem}{hint}", int(mark.line) + 1 if mark else None)

@@ -70,9 +70,7 @@ def _check_literals(text: str) -> None:
             try:
                 json.loads(literal[1:-1].replace("\\`", "`"))
             except (ValueError, RecursionError):
-                raise ValueError(
-                    f"has the literal {literal[:40]}, which is not JSON; write '...' for text"
-                ) from None
+                raise ValueError(f"has the literal {literal[:40]}, which is not JSON; write '...' for text") from None
 
 
 def _nodes(tree: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -93,9 +91,7 @@ def _check_node(node: dict[str, Any]) -> None:
 def _check_call(name: str, count: int) -> None:
     known = _FUNCTIONS.get(name)
     if known is None:
-        raise ValueError(
-            f"calls an unknown JMESPath function '{name}'; there are: {', '.join(sorted(_FUNCTIONS))}"
-        )
+        raise ValueError(f"calls an unknown JMESPath function '{name}'; there are: {', '.join(sorted(_FUNCTIONS))}")
     signature = known["signature"]
     variadic = bool(signature) and bool(signature[-1].get("variadic"))
     if count < len(signature) or (count > len(signature) and not variadic):

@@ -181,9 +181,7 @@ def _load_entry_point(entry: EntryPoint) -> Connector:
         if callable(value):
             value = value()
     except Exception as error:  # code of another package: whatever it raises is told with its origin
-        raise ConnectorFormatError(
-            source, "", f"cannot be loaded: {type(error).__name__}: {error}"
-        ) from error
+        raise ConnectorFormatError(source, "", f"cannot be loaded: {type(error).__name__}: {error}") from error
     return _named(_from_package(value, source), entry.name, source)
 
 

@@ -124,9 +124,7 @@ class OffsetPager:
 
     def first(self, draft: Draft) -> Draft:
         """Return the draft with the first position and the size."""
-        return _place(
-            _with_size(draft, self._paging), self._paging.place, self._paging.param, self._paging.start
-        )
+        return _place(_with_size(draft, self._paging), self._paging.place, self._paging.param, self._paging.start)
 
     def next(self, draft: Draft, page: Page) -> Draft | None:
         """Return the draft with the position after the records received so far."""
@@ -221,7 +219,5 @@ def _number(activity: str, key: str, expression: str | None, answer: JsonValue) 
     if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 20:
         return int(value)
     if isinstance(value, bool) or not isinstance(value, int):
-        raise PagingError(
-            activity, f"'paging.{key}: {expression}' selects {type_name(value)}; it must be a number"
-        )
+        raise PagingError(activity, f"'paging.{key}: {expression}' selects {type_name(value)}; it must be a number")
     return value

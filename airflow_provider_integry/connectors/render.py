@@ -96,9 +96,7 @@ def resolve_url(connector: Connector | None, path: str, base_url: str | None) ->
     return join_url(checked, path)
 
 
-def _placed(
-    inputs: Mapping[str, Input], values: Values, place: Place
-) -> Iterator[tuple[str, Input, JsonValue]]:
+def _placed(inputs: Mapping[str, Input], values: Values, place: Place) -> Iterator[tuple[str, Input, JsonValue]]:
     for key, value in values.items():
         if place in inputs[key].places:
             yield inputs[key].wire_name(key), inputs[key], value

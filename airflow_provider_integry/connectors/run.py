@@ -98,9 +98,7 @@ class ActivityCall:
             PagingError: Pages repeat, do not end, or make no sense.
         """
         if self._request is None:
-            raise RuntimeError(
-                f"The call of '{self._name}' is complete; no request is waiting for an answer."
-            )
+            raise RuntimeError(f"The call of '{self._name}' is complete; no request is waiting for an answer.")
         if not response.is_success:
             raise build_status_error(self._name, response, now)
         if isinstance(self._activity, Query):

@@ -55,9 +55,7 @@ def select_records(activity: str, result: str | None, answer: JsonValue) -> list
     if selected is None:
         return []
     if not isinstance(selected, list):
-        what = (
-            f"its result '{result}'" if result is not None else "the whole answer (no 'result' is declared)"
-        )
+        what = f"its result '{result}'" if result is not None else "the whole answer (no 'result' is declared)"
         raise ResponseFormatError(
             activity,
             f"{what} is {type_name(selected)}, not a list of records; correct 'result' in the connector",
@@ -74,9 +72,7 @@ def evaluate(activity: str, key: str, expression: str, answer: JsonValue) -> Jso
     try:
         return search(expression, answer)
     except ValueError as error:
-        raise ResponseFormatError(
-            activity, f"'{key}: {expression}' cannot be applied to the answer: {error}"
-        ) from None
+        raise ResponseFormatError(activity, f"'{key}: {expression}' cannot be applied to the answer: {error}") from None
 
 
 def _not_json(response: HttpResponse) -> str:

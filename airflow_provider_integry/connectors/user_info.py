@@ -6,19 +6,32 @@ from dataclasses import dataclass
 
 from pydantic import JsonValue
 
-from airflow_provider_integry.auth.wire import Headers, HttpRequest, HttpResponse
+from airflow_provider_integry.auth.wire import HttpRequest, HttpResponse
 from airflow_provider_integry.connectors.draft import merge_headers, scalar_text
+from airflow_provider_integry.connectors.expressions import check_expression, search
 from airflow_provider_integry.connectors.failures import build_status_error
 from airflow_provider_integry.connectors.render import resolve_url
 from airflow_provider_integry.connectors.select import decode_answer, evaluate
 from airflow_provider_integry.connectors.spec import Connector
-from airflow_provider_integry.urls import join_url
+from airflow_provider_integry.errors import CredentialFormatError
+from airflow_provider_integry.urls import check_url
 
 ACTIVITY = "user_info"
 _ACCEPT = ("Accept", "application/json")
-# Tried in turn where neither the connection nor the connector says where the name is.
-_USUAL_NAMES = ("name", "display_name", "displayName", "login", "username", "email")
-_USUAL_IDS = ("id", "sub", "user_id", "account_id")
+# Tried in turn where neither the connection nor the connector says where id and name are.
+_USUAL_IDS = ("id", "sub", "user_id", "account_id", "data.id", "user.id")
+_USUAL_NAMES = (
+    "name",
+    "display_name",
+    "displayName",
+    "login",
+    "username",
+    "email",
+    "data.name",
+    "data.email",
+    "user.name",
+    "user.email",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +39,8 @@ class Account:
     """The account behind a credential.
 
     Attributes:
-        id: The API's own id of it; None where unknown.
-        name: What people call it; None where unknown.
+        id: The API's own id of it; None where the answer does not tell.
+        name: What people call it; None where the answer does not tell.
     """
 
     id: str | None = None
@@ -65,18 +78,18 @@ def build_user_info_call(
         id_path: The connection's JMESPath of the id; it wins over the connector's.
         name_path: The connection's JMESPath of the name; it wins over the connector's.
     Raises:
-        UrlNotAllowedError: No base URL, or one that may not be called.
+        UrlNotAllowedError: No base URL, or a URL that may not be called.
+        CredentialFormatError: A field is not a JMESPath expression.
     """
+    _check_field("account_id_path", id_path)
+    _check_field("account_name_path", name_path)
     info = connector.user_info if connector else None
-    if path is None and (connector is None or info is None):
+    where = _check_path(path) if path is not None else info.path if info else None
+    if where is None:
         return None
-    headers: Headers = merge_headers([_ACCEPT], connector.headers.items()) if connector else (_ACCEPT,)
-    if path is not None:
-        request = HttpRequest("GET", join_url(base_url, path), headers)
-    else:
-        assert connector is not None
-        assert info is not None
-        request = HttpRequest(info.method, resolve_url(connector, info.path, base_url), headers)
+    method = info.method if info and path is None else "GET"
+    headers = merge_headers([_ACCEPT], connector.headers.items() if connector else ())
+    request = HttpRequest(method, resolve_url(connector, where, base_url), headers)
     return UserInfoCall(request, id_path or (info.id if info else None), name_path or (info.name if info else None))
 
 
@@ -89,24 +102,41 @@ def parse_user_info(call: UserInfoCall, response: HttpResponse, now: float | Non
         now: Current time, UTC epoch seconds; only for a Retry-After that is a date.
     Raises:
         HttpStatusError: Not 2xx (401: the credential is refused).
-        ResponseFormatError: Not JSON, or an expression does not fit.
+        ResponseFormatError: Not JSON (a login page, say), or an expression does not fit.
     """
     if not response.is_success:
         raise build_status_error(ACTIVITY, response, now)
     answer = decode_answer(ACTIVITY, response, may_be_empty=True)
     return Account(
-        _find(answer, "id", call.id_path, _USUAL_IDS), _find(answer, "name", call.name_path, _USUAL_NAMES)
+        _find("user_info.id", call.id_path, _USUAL_IDS, answer),
+        _find("user_info.name", call.name_path, _USUAL_NAMES, answer),
     )
 
 
-def _find(answer: JsonValue, key: str, expression: str | None, usual: tuple[str, ...]) -> str | None:
+def _check_path(path: str) -> str:
+    what = "field 'user_info_url'"
+    if "://" in path.split("?", 1)[0]:
+        return check_url(path, what, allow_http=True)
+    relative = f"/{path.strip().lstrip('/')}"
+    # Made absolute for the check alone, which refuses white space, control characters and '\'.
+    check_url(f"https://host.example{relative}", what)
+    return relative
+
+
+def _check_field(field: str, expression: str | None) -> None:
+    try:
+        check_expression("@" if expression is None else expression)
+    except ValueError as error:
+        raise CredentialFormatError(f"field '{field}'", f"{error}; write 'data.id'") from None
+
+
+def _find(key: str, expression: str | None, usual: tuple[str, ...], answer: JsonValue) -> str | None:
     if expression is not None:
-        return _text(evaluate(ACTIVITY, f"user_info.{key}", expression, answer))
-    if not isinstance(answer, dict):
-        return None
-    return next((text for name in usual if (text := _text(answer.get(name))) is not None), None)
+        return _text(evaluate(ACTIVITY, key, expression, answer))
+    return next((text for place in usual if (text := _text(search(place, answer)))), None)
 
 
 def _text(value: JsonValue) -> str | None:
-    is_scalar = isinstance(value, str | int | float) and not isinstance(value, bool)
-    return scalar_text(value) if is_scalar and value != "" else None  # type: ignore[arg-type]  # narrowed above
+    if isinstance(value, bool) or not isinstance(value, (str, int, float)) or value == "":
+        return None
+    return scalar_text(value)

@@ -31,9 +31,7 @@ def find_activity(connector: Connector, name: str) -> Action | Query:
     return activity
 
 
-def check_inputs(
-    activity: str, specs: Mapping[str, Input], given: Mapping[str, object]
-) -> dict[str, JsonValue]:
+def check_inputs(activity: str, specs: Mapping[str, Input], given: Mapping[str, object]) -> dict[str, JsonValue]:
     """Return the values to send: those given, and the defaults of the others.
 
     Args:
@@ -81,9 +79,7 @@ def _wanted(spec: Input) -> str:
     return f" ({', '.join(told)})" if told else ""
 
 
-def _check_value(
-    key: str, spec: Input, value: object, values: dict[str, JsonValue]
-) -> Iterator[tuple[str, str]]:
+def _check_value(key: str, spec: Input, value: object, values: dict[str, JsonValue]) -> Iterator[tuple[str, str]]:
     try:
         values[key] = _as_json(value, (key,))
     except _NotJsonError as error:
@@ -118,9 +114,7 @@ def _as_json(value: object, path: Path) -> JsonValue:
         return {_key(key, path): _as_json(child, (*path, str(key))) for key, child in value.items()}
     if isinstance(value, (list, tuple)):
         return [_as_json(child, (*path, index)) for index, child in enumerate(value)]
-    raise _NotJsonError(
-        path, f"is a {type(value).__name__}; give a string, number, boolean, null, list or mapping"
-    )
+    raise _NotJsonError(path, f"is a {type(value).__name__}; give a string, number, boolean, null, list or mapping")
 
 
 def _finite(value: float, path: Path) -> float:

@@ -195,14 +195,19 @@ class IntegryHook(BaseHook):
     def pages(self, call: ActivityCall) -> Generator[Any, None, None]:
         """Run a call and give what each answer holds: a page of records, or the one output."""
         while (request := call.request) is not None:
-            response = self._send(request)
-            try:
-                answer = call.receive(response, time.time())
-            except HttpStatusError as error:
-                if error.status == 401:
-                    raise CredentialsRejectedError(self.integry_conn_id, 401, error.detail) from None
-                raise
-            yield answer
+            yield self._receive(call, self._send(request))
+
+    async def apages(self, call: ActivityCall) -> AsyncGenerator[Any, None]:
+        """Do what `pages` does, without blocking the event loop."""
+        # Lazy for start-up cost: aiohttp is needed by async code alone.
+        from airflow_provider_integry.transport.aio import read_response
+
+        async with self.get_async_conn() as session:
+            while (request := call.request) is not None:
+                response = await session.request(
+                    request.method, request.url, headers=dict(request.headers), data=request.body
+                )
+                yield self._receive(call, await read_response(response))
 
     # -- readiness ---------------------------------------------------------------------------------
 
@@ -316,6 +321,14 @@ class IntegryHook(BaseHook):
 
         headers = dict(request.headers)
         return to_response(self.get_conn().request(request.method, request.url, headers=headers, data=request.body))
+
+    def _receive(self, call: ActivityCall, response: HttpResponse) -> Any:
+        try:
+            return call.receive(response, time.time())
+        except HttpStatusError as error:
+            if error.status == 401:
+                raise CredentialsRejectedError(self.integry_conn_id, 401, error.detail) from None
+            raise
 
     def _user_info_call(self) -> UserInfoCall | None:
         # Lazy for start-up cost: pydantic models are not needed to parse a DAG file.

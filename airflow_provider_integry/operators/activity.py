@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow.sdk import BaseOperator
+from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from airflow_provider_integry.hooks.task_failure import task_errors
 
@@ -33,6 +34,10 @@ class IntegryActivityOperator(BaseOperator):
         output_path: Object-storage URL (``s3://conn@bucket/key.jsonl``, ``file:///…``) to which
             records are streamed as JSON lines, one page in memory at a time; None returns them
             through XCom. (templated)
+        deferrable: Whether a query with `output_path` runs in the triggerer, without a worker slot;
+            None for Airflow's option [operators] default_deferrable. The triggerer must be able to
+            write `output_path` (``file://`` needs a disk that it shares with the workers). Actions,
+            and queries whose records go through XCom, always run on the worker.
         kwargs: Arguments of `BaseOperator`.
     Returns:
         Without `output_path`: the action's output, or the list of all records. With it: ``{"path":
@@ -61,6 +66,7 @@ class IntegryActivityOperator(BaseOperator):
         end_user: str | None = None,
         account: str | None = None,
         output_path: str | None = None,
+        deferrable: bool | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -71,6 +77,7 @@ class IntegryActivityOperator(BaseOperator):
         self.end_user = end_user
         self.account = account
         self.output_path = output_path
+        self.deferrable = deferrable
 
     def execute(self, context: Context) -> Any:
         """Check the inputs, run the activity, and return or write what it gives.
@@ -84,12 +91,50 @@ class IntegryActivityOperator(BaseOperator):
         hook = IntegryHook(self.integry_conn_id, self.end_user, self.account, self.connector)
         with task_errors():
             call = hook.start(self.activity, self.inputs)
-            return self._write(hook, call) if self.output_path else self._collect(hook, call)
+            if not self.output_path:
+                return self._collect(hook, call)
+            if call.is_query and self._is_deferrable():
+                self._defer(self.output_path)
+            return self._write(hook, call, self.output_path)
+
+    def execute_complete(self, context: Context, event: dict[str, Any] | None = None) -> Any:
+        """Go on after the trigger fired.
+
+        Raises:
+            AirflowFailException: Something that a retry cannot mend.
+            AirflowException: Something that a retry may mend.
+        """
+        event = event or {}
+        if event.get("status") == "done":
+            return event["result"]
+        message = str(event.get("message") or "The trigger ended without saying why.")
+        raise AirflowException(message) if event.get("retryable") else AirflowFailException(message)
+
+    def _is_deferrable(self) -> bool:
+        # Lazy for start-up cost: not needed to parse a DAG file.
+        from airflow_provider_integry import config
+
+        return config.default_deferrable() if self.deferrable is None else self.deferrable
+
+    def _defer(self, output_path: str) -> NoReturn:
+        # Lazy for start-up cost: not needed to parse a DAG file.
+        from airflow_provider_integry.triggers.activity import ActivityTrigger
+
+        trigger = ActivityTrigger(
+            self.integry_conn_id,
+            self.activity,
+            self.inputs,
+            output_path,
+            self.connector,
+            self.end_user,
+            self.account,
+        )
+        self.defer(trigger=trigger, method_name="execute_complete", timeout=self.execution_timeout)
 
     def _collect(self, hook: IntegryHook, call: ActivityCall) -> Any:
         # Lazy for start-up cost: not needed to parse a DAG file.
         from airflow_provider_integry import config
-        from airflow_provider_integry.operators.output import XComBudget
+        from airflow_provider_integry.hooks.records import XComBudget
 
         budget = XComBudget(self.activity, config.max_xcom_bytes())
         if not call.is_query:
@@ -103,12 +148,12 @@ class IntegryActivityOperator(BaseOperator):
         self.log.info("Activity %s: %d records in %d pages.", self.activity, len(records), call.pages)
         return records
 
-    def _write(self, hook: IntegryHook, call: ActivityCall) -> dict[str, Any]:
+    def _write(self, hook: IntegryHook, call: ActivityCall, output_path: str) -> dict[str, Any]:
         # Lazy for start-up cost: Airflow's object storage is not needed to parse a DAG file.
-        from airflow_provider_integry.operators.output import RecordWriter
+        from airflow_provider_integry.hooks.records import RecordWriter
 
-        with RecordWriter(str(self.output_path)) as writer:
+        with RecordWriter(output_path) as writer:
             for page in hook.pages(call):
                 writer.write(page if call.is_query else [page])
-        self.log.info("Activity %s: %d records written to %s.", self.activity, writer.records, self.output_path)
-        return {"path": self.output_path, "records": writer.records, "bytes": writer.size}
+        self.log.info("Activity %s: %d records written to %s.", self.activity, writer.records, output_path)
+        return writer.summary()

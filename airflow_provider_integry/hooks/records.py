@@ -78,6 +78,10 @@ class RecordWriter:
             raise self._problem(error) from None
         return self
 
+    def summary(self) -> dict[str, Any]:
+        """Return what goes through XCom instead of the records: path, number of lines, bytes."""
+        return {"path": self._shown, "records": self.records, "bytes": self.size}
+
     def write(self, records: Iterable[Any]) -> None:
         """Append records, one line each."""
         assert self._file is not None, "use the writer in 'with'"
