@@ -11,6 +11,7 @@ from airflow_provider_integry.auth.credentials import (
     Basic,
     Credentials,
     OAuth1,
+    check_cookie_text,
     check_header_name,
     check_header_text,
     check_no_controls,
@@ -23,6 +24,12 @@ from airflow_provider_integry.errors import CredentialFormatError, UrlNotAllowed
 from airflow_provider_integry.field_values import FieldValues
 from airflow_provider_integry.secret import Secret
 from airflow_provider_integry.urls import check_url, join_url
+
+
+
+class EmptyFieldError(CredentialFormatError):
+    """A field is empty that the other fields' values make necessary."""
+
 
 _SEPARATORS = {"space": " ", "comma": ",", "plus": "+"}
 
@@ -48,17 +55,22 @@ def _build_oauth1(values: FieldValues, base_url: str | None) -> OAuth1:
     pem = values.secret("private_key")
     if method.startswith("RSA"):
         if not pem:
-            raise CredentialFormatError("private_key", f"is empty, and needed for {method}; paste the PEM")
+            raise EmptyFieldError("private_key", f"is empty, and needed for {method}; fill in the PEM")
         pem = check_signing_key(pem, "RS256", "private_key")
     elif not values.secret("consumer_secret"):
-        raise CredentialFormatError("consumer_secret", f"is empty, and needed for {method}; fill it in")
+        raise EmptyFieldError("consumer_secret", f"is empty, and needed for {method}; fill it in")
+    realm = values.text("realm")
+    if realm:
+        check_header_text(realm, "realm")
+        if '"' in realm or "\\" in realm:
+            raise CredentialFormatError("realm", "holds a quote or backslash; remove it")
     return OAuth1(
         consumer_key=check_no_controls(values.word("consumer_key"), "consumer_key"),
         consumer_secret=values.secret("consumer_secret") or Secret(""),
         token=values.secret("oauth_token"),
         token_secret=values.secret("oauth_token_secret"),
         signature_method=cast("Any", method),
-        realm=values.text("realm"),
+        realm=realm,
         private_key=pem,
     )
 
@@ -68,9 +80,11 @@ def _build_oauth2(values: FieldValues, base_url: str | None) -> OAuth2Settings:
     refresh_url = values.text("refresh_url")
     client_auth = values.word("client_auth")
     if client_auth != "none" and not values.secret("client_secret"):
-        raise CredentialFormatError(
+        raise EmptyFieldError(
             "client_secret", f"is empty, and needed for {client_auth}; fill it in, or set client_auth to 'none'"
         )
+    if client_auth == "client_secret_basic" and values.word("basic_encoding") == "raw" and ":" in values.word("client_id"):
+        raise CredentialFormatError("client_id", "holds a colon, which raw Basic encoding cannot carry; use rfc6749")
     return OAuth2Settings(
         grant_type=cast("Any", values.word("grant_type")),
         exchange_url=check_url(values.word("exchange_url"), "exchange_url", allow_http=allow_http),
@@ -84,7 +98,7 @@ def _build_oauth2(values: FieldValues, base_url: str | None) -> OAuth2Settings:
         audience=values.text("audience"),
         resource=values.text("resource"),
         refresh_token=values.secret("refresh_token"),
-        extra_params=_texts(values.mapping("exchange_params"), "exchange_params"),
+        extra_params=read_texts(values.mapping("exchange_params"), "exchange_params"),
         body_format=cast("Any", values.word("exchange_format")),
         header_name=check_header_name(values.word("header_name"), "header_name"),
         header_prefix=_prefix(values.word("header_prefix"), "header_prefix"),
@@ -98,11 +112,17 @@ def _build_api_key(values: FieldValues, base_url: str | None) -> ApiKey:
     prefix = values.text("key_prefix")
     if prefix is None:
         prefix = "Bearer" if location == "header" and name.lower() == "authorization" else "none"
+    prefix = _prefix(prefix, "key_prefix")
     key = values.secret("password") or Secret("")
-    if location != "query":
+    if location == "query":
+        check_no_controls(key.reveal(), "password")
+    else:
         check_header_name(name, "key_name")
         check_header_text(key.reveal(), "password")
-    return ApiKey(key, cast("Any", location), name, _prefix(prefix, "key_prefix"))
+    if location == "cookie":
+        check_cookie_text(prefix, "key_prefix")
+        check_cookie_text(key.reveal(), "password")
+    return ApiKey(key, cast("Any", location), name, prefix)
 
 
 def _build_api_key_secret(values: FieldValues, base_url: str | None) -> Credentials:
@@ -116,12 +136,11 @@ def _build_api_key_secret(values: FieldValues, base_url: str | None) -> Credenti
         return Basic(key.reveal(), secret)
     check_header_text(key.reveal(), "api_key")
     check_header_text(secret.reveal(), "api_secret")
-    return ApiKeyPair(
-        key,
-        secret,
-        check_header_name(values.word("key_header"), "key_header"),
-        check_header_name(values.word("second_header"), "second_header"),
-    )
+    key_header = check_header_name(values.word("key_header"), "key_header")
+    second_header = check_header_name(values.word("second_header"), "second_header")
+    if key_header.lower() == second_header.lower():
+        raise CredentialFormatError("second_header", "is the same as the header for the key; give two names")
+    return ApiKeyPair(key, secret, key_header, second_header)
 
 
 def _build_basic(values: FieldValues, base_url: str | None) -> Basic:
@@ -205,10 +224,15 @@ def _prefix(word: str, what: str) -> str:
     return word if word.endswith("=") else f"{word} "
 
 
-def _texts(values: Mapping[str, Any], what: str) -> dict[str, str]:
+def read_texts(values: Mapping[str, Any], what: str) -> dict[str, str]:
+    """Return a JSON object of texts, numbers and switches as texts.
+
+    Raises:
+        CredentialFormatError: A value is null, a list or an object.
+    """
     for name, value in values.items():
-        if isinstance(value, dict | list):
-            raise CredentialFormatError(what, f"'{name}' is not text; give a JSON object of texts")
+        if value is None or isinstance(value, dict | list):
+            raise CredentialFormatError(what, f"'{name[:80]}' is not text; give a JSON object of texts")
     return {name: _text(value) for name, value in values.items()}
 
 
@@ -226,4 +250,4 @@ _BUILDERS: Mapping[str, Callable[[FieldValues, str | None], Credentials | OAuth2
     "integry_basic": _build_basic,
     "integry_basic_url": _build_basic,
 }
-__all__ = ["build_auth", "check_path", "normalize_pem"]
+__all__ = ["EmptyFieldError", "build_auth", "check_path", "normalize_pem", "read_texts"]

@@ -375,8 +375,8 @@ CONNECTION_TYPES: tuple[ConnectionType, ...] = (
             Field(
                 "login_body",
                 "Login body",
-                "login: the body as a JSON object; {username} and {password} stand for the two. Empty: the object in"
-                " the placeholder.",
+                "login: the body as a JSON object; {username} and {password} stand for the two. Empty: the object of"
+                " the example.",
                 "object",
                 placeholder='{"username": "{username}", "password": "{password}"}',
             ),

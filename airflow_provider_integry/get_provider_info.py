@@ -85,7 +85,7 @@ def _build_connection_type(item: ConnectionType) -> dict[str, Any]:
         "ui-field-behaviour": {
             "hidden-fields": [name for name in _STANDARD_FIELDS if name not in used],
             "relabeling": {str(entry.column): entry.label for entry in standard},
-            "placeholders": {entry.name: entry.placeholder for entry in item.fields if entry.placeholder},
+            "placeholders": {str(entry.column): entry.placeholder for entry in standard if entry.placeholder},
         },
         "conn-fields": {entry.name: _build_field(entry) for entry in extras},
     }
@@ -105,4 +105,9 @@ def _build_field(item: Field) -> dict[str, Any]:
         schema["minimum"] = item.minimum
     if item.required:
         schema["minLength"] = 1
-    return {"label": item.label, "description": item.description, "schema": schema}
+    return {"label": item.label, "description": _describe(item), "schema": schema}
+
+
+def _describe(item: Field) -> str:
+    """Return the help text with the example in it: Airflow's form shows no placeholder in an extra field."""
+    return f"{item.description} Example: {item.placeholder}" if item.placeholder else item.description

@@ -8,15 +8,21 @@ refused with the field's name and what to do, before anything is sent.
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-from airflow_provider_integry.auth.credentials import Credentials, check_header_name, check_header_text
+from airflow_provider_integry.auth.credentials import (
+    Credentials,
+    check_header_name,
+    check_header_text,
+    check_no_controls,
+)
 from airflow_provider_integry.auth.jwt import JwtLogin, JwtSigning
 from airflow_provider_integry.auth.oauth2 import OAuth2Settings
-from airflow_provider_integry.auth_settings import build_auth
+from airflow_provider_integry.auth_settings import EmptyFieldError, build_auth, check_path, read_texts
 from airflow_provider_integry.connection_types import CONNECTION_TYPES_BY_NAME, ConnectionType
 from airflow_provider_integry.errors import (
     ConnectionConfigError,
@@ -28,6 +34,8 @@ from airflow_provider_integry.errors import (
 from airflow_provider_integry.field_values import FieldValues, read_extra, read_fields
 from airflow_provider_integry.secret import Secret
 from airflow_provider_integry.urls import check_url
+
+_IPV6 = re.compile(r"[0-9A-Fa-f]*:[0-9A-Fa-f]*:[0-9A-Fa-f:.]*")
 
 AuthSettings = Credentials | OAuth2Settings | JwtSigning | JwtLogin
 
@@ -137,13 +145,13 @@ def parse_connection(raw: RawConnection) -> ConnectionSettings:
             connector=values.text("connector"),
             allowed_hosts=_read_hosts(values),
             headers=_read_headers(values),
-            user_info=UserInfoSettings(
-                values.text("user_info_url"), values.text("account_id_path"), values.text("account_name_path")
-            ),
+            user_info=_read_user_info(values),
             transport=_read_transport(values),
             auth=auth,
             secrets=values.secrets(),
         )
+    except EmptyFieldError as error:
+        raise MissingFieldError(raw.conn_id, error.what, error.problem) from None
     except (CredentialFormatError, UrlNotAllowedError) as error:
         raise ConnectionConfigError(raw.conn_id, error.what, error.problem) from None
 
@@ -153,7 +161,7 @@ def _find_type(raw: RawConnection) -> ConnectionType:
     if found := CONNECTION_TYPES_BY_NAME.get(name):
         return found
     close = difflib.get_close_matches(name, CONNECTION_TYPES_BY_NAME, n=1)
-    hint = f"; did you mean '{close[0]}'?" if close else ""
+    hint = f"; did you mean '{close[0]}'?" if close else "."
     raise UnknownConnectionTypeError(
         raw.conn_id,
         "conn_type",
@@ -171,26 +179,30 @@ def _read_base_url(raw: RawConnection, values: FieldValues) -> str | None:
     A URI connection splits ``https://api.example.com:8443/v1`` into these three; the schema may also
     be ``http`` or ``https``, as the HTTP provider has it.
     """
-    host = (values.text("host") or "").rstrip("/")
+    host = values.text("host") or ""
     if not host:
         return None
     path = (raw.schema or "").strip("/")
     if "://" not in host:
         scheme = path.lower() if path.lower() in ("http", "https") else "https"
-        host = f"{scheme}://{host}"
+        # Airflow's parser of URI connections takes the brackets off an IPv6 address.
+        host = f"{scheme}://[{host}]" if _IPV6.fullmatch(host) else f"{scheme}://{host}"
     if path.lower() in ("http", "https"):
         path = ""
     try:
         if raw.port and urlsplit(host).port is None:
             host = _insert_port(host, int(raw.port))
         url = check_url(host, "host", allow_http=values.boolean("allow_http"))
+        base_url = f"{url.rstrip('/')}/{path}".rstrip("/")
+        check_url(base_url, "schema", allow_http=True)
     except UrlNotAllowedError as error:
         raise ConnectionConfigError(raw.conn_id, error.what, error.problem) from None
     except ValueError:
-        raise ConnectionConfigError(raw.conn_id, "host", "cannot be read as a URL; check the port") from None
-    if urlsplit(url).query or urlsplit(url).fragment:
-        raise ConnectionConfigError(raw.conn_id, "host", "has a query or fragment; leave only scheme, host and path")
-    return f"{url}/{path}".rstrip("/")
+        raise ConnectionConfigError(raw.conn_id, "host", "cannot be read as a URL; check brackets and port") from None
+    for text, name in ((url, "host"), (base_url, "schema")):
+        if "?" in text or "#" in text:
+            raise ConnectionConfigError(raw.conn_id, name, "has a query or fragment; leave only scheme, host and path")
+    return base_url
 
 
 def _insert_port(host: str, port: int) -> str:
@@ -202,20 +214,27 @@ def _insert_port(host: str, port: int) -> str:
 def _read_hosts(values: FieldValues) -> tuple[str, ...]:
     hosts = values.items("allowed_hosts")
     for host in hosts:
-        if "/" in host or "*" in host:
+        if any(char in host for char in "/*?#"):
             raise UrlNotAllowedError("allowed_hosts", f"'{host}' is not a host; write 'host' or 'host:port'")
         check_url(f"https://{host}", "allowed_hosts")
     return tuple(host.lower() for host in hosts)
 
 
 def _read_headers(values: FieldValues) -> tuple[tuple[str, str], ...]:
-    pairs = values.mapping("headers")
+    pairs = read_texts(values.mapping("headers"), "headers")
     for name, value in pairs.items():
         check_header_name(name, "headers")
-        if isinstance(value, dict | list):
-            raise CredentialFormatError("headers", f"'{name}' is not text; give a JSON object of texts")
-        check_header_text(str(value), "headers")
-    return tuple((name, str(value)) for name, value in pairs.items())
+        check_header_text(value, "headers")
+    return tuple(pairs.items())
+
+
+def _read_user_info(values: FieldValues) -> UserInfoSettings:
+    url = values.text("user_info_url")
+    if url and "://" in url.split("?", 1)[0]:
+        check_url(url, "user_info_url", allow_http=values.boolean("allow_http"))
+    for name in ("account_id_path", "account_name_path"):
+        check_path(values.text(name), name)
+    return UserInfoSettings(url, values.text("account_id_path"), values.text("account_name_path"))
 
 
 def _read_transport(values: FieldValues) -> TransportSettings:
@@ -237,8 +256,12 @@ def _read_transport(values: FieldValues) -> TransportSettings:
 def _read_proxy(proxy: Secret | None) -> Secret | None:
     if proxy is None:
         return None
-    parts = urlsplit(proxy.reveal())
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    try:
+        parts = urlsplit(check_no_controls(proxy.reveal(), "proxy_url"))
+        is_proxy = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_proxy = False
+    if not is_proxy:
         raise UrlNotAllowedError("proxy_url", "is not a proxy URL; write http://host:port")
     return proxy
 

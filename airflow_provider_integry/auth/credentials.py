@@ -55,6 +55,17 @@ def check_header_text(text: str, what: str) -> str:
     raise CredentialFormatError(what, "begins or ends with a space; paste it again without")
 
 
+def check_cookie_text(text: str, what: str) -> str:
+    """Return text that can be a cookie's value (RFC 6265 section 4.1.1).
+
+    Raises:
+        CredentialFormatError: It holds a space, a quote, a comma, a semicolon, a backslash or worse.
+    """
+    if not _COOKIE_TEXT.fullmatch(text):
+        raise CredentialFormatError(what, "holds a character that no cookie can carry; paste it again without")
+    return text
+
+
 @dataclass(frozen=True, slots=True)
 class ApiKey:
     """One key, sent in a header, the query or a cookie.
@@ -82,8 +93,8 @@ class ApiKey:
             return
         check_header_name(self.name, "Key name")
         check_header_text(value, "API key")
-        if self.location == "cookie" and not _COOKIE_TEXT.fullmatch(value):
-            raise CredentialFormatError("API key", "holds a character that no cookie can carry")
+        if self.location == "cookie":
+            check_cookie_text(value, "API key")
 
 
 @dataclass(frozen=True, slots=True)

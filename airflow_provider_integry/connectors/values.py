@@ -104,17 +104,22 @@ def _as_json(value: object, path: Path) -> JsonValue:
     """Return a value as plain JSON types; refuse what JSON cannot carry."""
     if len(path) > MAX_DEPTH:
         raise _NotJsonError(path[:3], f"is nested deeper than {MAX_DEPTH} levels")
-    if value is None or isinstance(value, (bool, int)):
+    if value is None or isinstance(value, bool):
         return value
-    if isinstance(value, float):
-        return _finite(value, path)
-    if isinstance(value, str):
-        return _encodable(value, path)
+    if isinstance(value, (int, float, str)):
+        return _scalar(value, path)
     if isinstance(value, Mapping):
         return {_key(key, path): _as_json(child, (*path, str(key))) for key, child in value.items()}
     if isinstance(value, (list, tuple)):
         return [_as_json(child, (*path, index)) for index, child in enumerate(value)]
     raise _NotJsonError(path, f"is a {type(value).__name__}; give a string, number, boolean, null, list or mapping")
+
+
+def _scalar(value: int | float | str, path: Path) -> int | float | str:
+    # As the plain type: str() of an enumeration's member is its name, not its value.
+    if isinstance(value, str):
+        return _encodable(str.__str__(value), path)
+    return int(value) if isinstance(value, int) else _finite(float(value), path)
 
 
 def _finite(value: float, path: Path) -> float:

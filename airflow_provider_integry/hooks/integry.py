@@ -241,13 +241,15 @@ class IntegryHook(BaseHook):
         return find_readiness(self._look_up, lambda: account)
 
     def test_connection(self) -> tuple[bool, str]:
-        """Call the user-information endpoint: what the Test button of the connection form shows."""
+        """Call the user-information endpoint: what the Test button of the connection form shows.
+
+        The connection's name is left out of the message: the form tests under a made-up one.
+        """
         try:
-            self._look_up()
             findings = self.find(verify=True)
         except IntegryError as error:
-            return False, str(error)
-        return findings.readiness is Readiness.READY, findings.describe()
+            return False, self._without_name(str(error))
+        return findings.readiness is Readiness.READY, self._without_name(findings.describe())
 
     # -- inside ------------------------------------------------------------------------------------
 
@@ -266,6 +268,10 @@ class IntegryHook(BaseHook):
             raise ConnectionConfigError(settings.conn_id, "conn_type", problem)
         self._masker.mask(settings.secrets)
         return settings
+
+    def _without_name(self, message: str) -> str:
+        rest = message.removeprefix(f"Connection '{self.integry_conn_id}'").lstrip(",: ")
+        return rest[:1].upper() + rest[1:]
 
     def _look_up(self) -> None:
         """Check everything that can be checked without the API."""

@@ -21,7 +21,13 @@ def build_app() -> FastAPI:
     The health endpoint needs no login: it tells load balancers, and tasks that look for the API
     server, that this provider is installed there, and in which version.
     """
-    app = FastAPI(title="Integry provider for Apache Airflow", version=__version__)
+    app = FastAPI(
+        title="Integry provider for Apache Airflow",
+        version=__version__,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+    )
 
     @app.get("/health")
     async def health(response: Response) -> Health:
