@@ -98,8 +98,6 @@ def answer() -> Callable[..., HttpResponse]:
     def build(body: object, status: int = 200, **headers: str) -> HttpResponse:
         pairs = tuple((name.replace("_", "-"), value) for name, value in headers.items())
         content_type = ("Content-Type", "application/json")
-        return HttpResponse(
-            status, (content_type, *pairs), json.dumps(body).encode(), "https://q.example/items"
-        )
+        return HttpResponse(status, (content_type, *pairs), json.dumps(body).encode(), "https://q.example/items")
 
     return build

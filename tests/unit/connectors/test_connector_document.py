@@ -76,9 +76,7 @@ def test_a_byte_order_mark_is_not_a_key() -> None:
 def test_lines_lead_to_the_deepest_part_that_exists() -> None:
     """A path that ends early gives the line of its last known key."""
     root = parse_document("a:\n  b:\n    - x\n    - c: 1\n", "x")
-    lines = [
-        root.line_of(path) for path in (("a",), ("a", "b"), ("a", "b", 1, "c"), ("a", "b", "gone"), ("zz",))
-    ]
+    lines = [root.line_of(path) for path in (("a",), ("a", "b"), ("a", "b", 1, "c"), ("a", "b", "gone"), ("zz",))]
     assert lines == [1, 2, 4, 2, 1]
 
 

@@ -19,14 +19,14 @@ KEYS = st.sampled_from(
     ]
 )  # fmt: skip
 SCALARS = st.sampled_from(
-    ["action", "query", "cursor", "page", "path", "body", "/x/{a}", "/x", "https://h.example", "GET", "string",
-     "a[?b]", "foo(", "", "crm", "#/$defs/a", None, True, 0, -1, 1.5, 10**30]
+    [
+        "action", "query", "cursor", "page", "path", "body", "/x/{a}", "/x", "https://h.example", "GET",
+        "string", "a[?b]", "foo(", "", "crm", "#/$defs/a", None, True, 0, -1, 1.5, 10**30,
+    ]
 )  # fmt: skip
 TREES = st.recursive(
     SCALARS | st.text(max_size=8),
-    lambda inner: (
-        st.lists(inner, max_size=3) | st.dictionaries(KEYS | st.text(max_size=4), inner, max_size=5)
-    ),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS | st.text(max_size=4), inner, max_size=5),
     max_leaves=20,
 )
 INPUTS = st.dictionaries(KEYS, st.dictionaries(KEYS, TREES, max_size=4), max_size=3)

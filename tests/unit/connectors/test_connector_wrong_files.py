@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from pydantic import ValidationError
 
 from airflow_provider_integry.connectors.load import parse_connector
+from airflow_provider_integry.connectors.spec import Connector
 from airflow_provider_integry.errors import ConnectorFormatError
 
 FILE = """\
@@ -79,6 +81,9 @@ GROUPS: list[tuple[str, str, list[tuple[str, str, int, str]]]] = [
         ("kind: action\nbody_format: xml", "body_format", 8, "is 'xml'|Allowed: json, form"),
         ("kind: action\nresult: foo(bar)", "result", 8, "unknown JMESPath function 'foo'|length"),
         ("kind: action\nresult: length(a, b)", "result", 8, "with 2 arguments; it takes 1"),
+        ("kind: action\nresult: 'a[?b==`c`]'", "result", 8, "the literal `c`, which is not JSON"),
+        ("kind: action\nresult: 'a[::0]'", "result", 8, "slice of step 0"),
+        (f"kind: action\nresult: {'a.' * 500}a", "result", 8, "over 1000 characters"),
     ]),
     ("get:", "activities.get it", [
         ("get it:", "", 6, "letters, digits and '_'"),
@@ -91,6 +96,7 @@ GROUPS: list[tuple[str, str, list[tuple[str, str, int, str]]]] = [
         ("path: '/contacts/{id!r}'", "path", 8, "outside a placeholder"),
         ("path: /../{id}", "path", 8, "'..'"),
         ("path: /%2e%2E/{id}", "path", 8, "'..'"),
+        ("path: /x%2F../{id}", "path", 8, "'..'"),
         ("path: //evil.example/{id}", "path", 8, "names a host"),
         ("path: /go/http://evil.example/{id}", "path", 8, "names a host"),
         ("path: 'https://{id}.example/'", "path", 8, "placeholder in its host"),
@@ -157,6 +163,7 @@ GROUPS: list[tuple[str, str, list[tuple[str, str, int, str]]]] = [
         ("param: after\nsize: 0", "size", 23, "at least 1"),
         ("param: after\nsize: '5'", "size", 23, "whole number"),
         ("param: after\nsize_param: limit\nsize: 5", "size_param", 23, "remove that input"),
+        ("param: after\nsize_param: after\nsize: 1", "size_param", 23, "two names"),
         ("param: after\nsize_param: n", "size", 20, "is missing"),
         ("param: after\ntotal: x", "total", 23, "Allowed: size_param, size, max_pages, kind"),
     ]),
@@ -177,9 +184,7 @@ def _replace_line(anchor: str, new: str) -> str:
 
 
 @pytest.mark.parametrize(("anchor", "new", "key", "line", "words"), CASES)
-def test_the_error_names_key_line_and_what_is_allowed(
-    anchor: str, new: str, key: str, line: int, words: str
-) -> None:
+def test_the_error_names_key_line_and_what_is_allowed(anchor: str, new: str, key: str, line: int, words: str) -> None:
     """One wrong place in a file gives one error about exactly that place, and none speaks pydantic."""
     with pytest.raises(ConnectorFormatError) as caught:
         parse_connector(_replace_line(anchor, new), "crm.yaml")
@@ -192,9 +197,7 @@ def test_the_error_names_key_line_and_what_is_allowed(
 
 def test_the_unchanged_file_is_accepted() -> None:
     """The cases above fail for what they change, not for the file they change."""
-    assert parse_connector(FILE, "crm.yaml").activities["list"].inputs["limit"].json_schema == {
-        "type": "integer"
-    }
+    assert parse_connector(FILE, "crm.yaml").activities["list"].inputs["limit"].json_schema == {"type": "integer"}
 
 
 def test_several_problems_are_told_together() -> None:
@@ -220,7 +223,8 @@ BODIES = [
 @pytest.mark.parametrize(("inputs", "key", "words"), BODIES)
 def test_inputs_that_overwrite_each_other_are_refused(inputs: str, key: str, words: str) -> None:
     """Two inputs never meet in one place of a request."""
-    text = f"name: a\ntitle: A\nactivities:\n  do:\n    kind: action\n    path: /x\n    inputs:\n      {inputs}\n"
+    head = "name: a\ntitle: A\nactivities:\n  do:\n    kind: action\n    path: /x\n"
+    text = f"{head}    inputs:\n      {inputs}\n"
     with pytest.raises(ConnectorFormatError) as caught:
         parse_connector(text, "a.yaml")
     assert caught.value.key == f"activities.do.inputs.{key}"
@@ -229,11 +233,54 @@ def test_inputs_that_overwrite_each_other_are_refused(inputs: str, key: str, wor
 
 def test_a_form_has_no_nesting() -> None:
     """Dotted names are refused in a form, for inputs and for paging."""
-    head = "name: a\ntitle: A\nactivities:\n  do:\n    kind: query\n    method: POST\n    path: /x\n    body_format: form\n"
+    head = "name: a\ntitle: A\nactivities:\n  do:\n    kind: query\n    method: POST\n    path: /x\n"
+    head += "    body_format: form\n"
     with pytest.raises(ConnectorFormatError, match=r"activities\.do\.inputs\.a\.name.*no nesting"):
         parse_connector(f"{head}    inputs: {{a: {{in: body, name: x.y}}}}\n", "a.yaml")
     with pytest.raises(ConnectorFormatError, match=r"activities\.do\.paging\.param.*no nesting"):
         parse_connector(f"{head}    paging: {{kind: page, in: body, param: x.y}}\n", "a.yaml")
+
+
+BODY_PAGING = [
+    ("method: HEAD", "a: {in: body}", "kind: none", "inputs.a.in", "a HEAD request has none"),
+    ("method: POST", "a: {in: body, whole: true}", "kind: page, in: body, param: p", "paging.param", "'type: object'"),
+    ("method: POST", "a: {in: body, name: x}", "kind: page, in: body, param: x.p", "paging.param", "sends too"),
+    ("method: POST", "a: {in: body, name: x.p.q}", "kind: page, in: body, param: x.p", "paging.param", "sends too"),
+]
+
+
+@pytest.mark.parametrize(("method", "inputs", "paging", "key", "words"), BODY_PAGING)
+def test_body_and_paging_must_fit_together(method: str, inputs: str, paging: str, key: str, words: str) -> None:
+    """Paging in a body needs a body, and a place of its own in it."""
+    head = f"name: a\ntitle: A\nactivities:\n  do:\n    kind: query\n    path: /x\n    {method}\n"
+    with pytest.raises(ConnectorFormatError) as caught:
+        parse_connector(f"{head}    inputs: {{{inputs}}}\n    paging: {{{paging}}}\n", "a.yaml")
+    assert caught.value.key == f"activities.do.{key}"
+    assert words in caught.value.problem
+
+
+def test_the_first_problem_in_the_file_is_told_first() -> None:
+    """The order is that of the lines, not that of the models."""
+    with pytest.raises(ConnectorFormatError) as caught:
+        parse_connector("activities: {do: {kind: action, path: 5}}\nname: a\ntitle: 5\n", "a.yaml")
+    assert (caught.value.key, caught.value.line) == ("activities.do.path", 1)
+
+
+def test_words_of_json_schema_may_name_properties_and_values() -> None:
+    """A property called $ref, or a default that holds one, is data."""
+    text = (
+        "name: a\ntitle: A\nactivities:\n  do:\n    kind: action\n    path: /x\n    inputs:\n      v:\n"
+        "        in: body\n        properties: {$ref: {type: string}, $id: {}}\n        default: {$ref: x}\n"
+        "      w: {in: body, enum: [{$id: x}]}\n"
+    )
+    assert set(parse_connector(text, "a.yaml").activities["do"].inputs) == {"v", "w"}
+
+
+def test_a_validation_error_in_python_shows_no_value() -> None:
+    """pydantic's own error, met by who writes a Connector in Python, does not print what was given."""
+    with pytest.raises(ValidationError) as caught:
+        Connector.model_validate({"name": "a", "title": ["private"], "activities": {}})
+    assert "private" not in str(caught.value)
 
 
 def test_a_connector_without_activities_is_refused() -> None:
