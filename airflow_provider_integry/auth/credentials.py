@@ -47,9 +47,7 @@ def check_header_text(text: str, what: str) -> str:
     if not text:
         raise CredentialFormatError(what, "is empty; fill it in")
     if any(ord(char) < 32 or ord(char) == 127 for char in text):
-        raise CredentialFormatError(
-            what, "holds a line break or another control character; paste it again without"
-        )
+        raise CredentialFormatError(what, "holds a line break or another control character; paste it again without")
     if not text.isascii():
         raise CredentialFormatError(what, "holds a character outside ASCII, which no header can carry")
     raise CredentialFormatError(what, "begins or ends with a space; paste it again without")
@@ -241,9 +239,7 @@ def check_no_controls(text: str, what: str) -> str:
         CredentialFormatError: It holds one, or has no UTF-8 form.
     """
     if any(ord(char) < 32 or ord(char) == 127 for char in text):
-        raise CredentialFormatError(
-            what, "holds a line break or another control character; paste it again without"
-        )
+        raise CredentialFormatError(what, "holds a line break or another control character; paste it again without")
     return check_encodable(text, what)
 
 

@@ -99,9 +99,7 @@ def _check_shared_secret(secret: Secret, algorithm: str, what: str) -> Secret:
     needed = _HMAC_BYTES[algorithm]
     size = len(secret.reveal().encode("utf-8"))
     if "-----BEGIN" in secret.reveal():
-        raise CredentialFormatError(
-            what, f"is a PEM, but {algorithm} takes a shared secret; choose RS256 or ES256"
-        )
+        raise CredentialFormatError(what, f"is a PEM, but {algorithm} takes a shared secret; choose RS256 or ES256")
     if size < needed:
         raise CredentialFormatError(
             what, f"has {size} bytes; {algorithm} needs at least {needed} (RFC 7518 section 3.2)"

@@ -59,9 +59,7 @@ def find_error(data: Any) -> tuple[str | None, str]:
     return None, ""
 
 
-def raise_token_error(
-    response: HttpResponse, error: str | None, description: str, sent: Sequence[Secret]
-) -> NoReturn:
+def raise_token_error(response: HttpResponse, error: str | None, description: str, sent: Sequence[Secret]) -> NoReturn:
     """Raise the class that fits a refusal.
 
     Args:

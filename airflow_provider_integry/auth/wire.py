@@ -5,6 +5,7 @@ The cores of this package speak in these; `transport/` turns them into real traf
 
 from __future__ import annotations
 
+import email.utils
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
@@ -30,6 +31,25 @@ def find_header(headers: Headers, name: str) -> str | None:
     """Return the first value of a header, whatever its case; None when it is absent."""
     wanted = name.lower()
     return next((value for key, value in headers if key.lower() == wanted), None)
+
+
+def parse_retry_after(value: str | None, now: float | None) -> float | None:
+    """Return the seconds that a Retry-After header asks for; None when absent or unreadable.
+
+    Args:
+        value: Seconds or an HTTP date.
+        now: Current time, UTC epoch seconds; without it a date is not understood.
+    Source: RFC 9110 section 10.2.3.
+    """
+    text = (value or "").strip()
+    if text.isascii() and text.isdigit() and len(text) <= 10:
+        return float(text)
+    if not text or now is None:
+        return None
+    try:
+        return max(0.0, email.utils.parsedate_to_datetime(text).timestamp() - now)
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
 
 
 @dataclass(frozen=True, slots=True)

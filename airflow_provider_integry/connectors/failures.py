@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from email.utils import parsedate_to_datetime
 
-from airflow_provider_integry.auth.wire import HttpResponse
+from airflow_provider_integry.auth.wire import HttpResponse, parse_retry_after
 from airflow_provider_integry.connectors.excerpt import excerpt, find_message
 from airflow_provider_integry.connectors.select import decode_answer
 from airflow_provider_integry.errors import HttpStatusError, ResponseFormatError, ServerError, ThrottledError
@@ -20,7 +19,6 @@ _REQUEST_ID_HEADERS = (
     "X-Trace-Id",
     "CF-Ray",
 )
-_SECONDS = re.compile(r"[0-9]{1,10}", re.ASCII)
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_.:/=+-]{1,100}", re.ASCII)
 _TITLE = re.compile(r"<title[^>]*>([^<]{1,400})", re.IGNORECASE)
 
@@ -67,19 +65,3 @@ def find_request_id(response: HttpResponse) -> str | None:
         if _REQUEST_ID.fullmatch(value):
             return value
     return None
-
-
-def parse_retry_after(value: str | None, now: float | None) -> float | None:
-    """Return the seconds that Retry-After asks to wait, at least 0; None when it does not say.
-
-    Source: RFC 9110 section 10.2.3.
-    """
-    text = (value or "").strip()
-    if _SECONDS.fullmatch(text):
-        return float(text)
-    if not text or now is None:
-        return None
-    try:
-        return max(0.0, parsedate_to_datetime(text).timestamp() - now)
-    except (ValueError, TypeError, IndexError, OverflowError):
-        return None

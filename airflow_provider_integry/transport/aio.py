@@ -20,7 +20,7 @@ from yarl import URL
 from airflow_provider_integry.auth.apply import apply
 from airflow_provider_integry.auth.credentials import carriers_of
 from airflow_provider_integry.auth.source import CredentialSource, Issued
-from airflow_provider_integry.auth.wire import HttpRequest, HttpResponse, redact_url
+from airflow_provider_integry.auth.wire import HttpRequest, HttpResponse, parse_retry_after, redact_url
 from airflow_provider_integry.errors import RedirectRefusedError, ResponseTooLargeError, TransportError
 from airflow_provider_integry.settings import TransportSettings
 from airflow_provider_integry.transport.aio_connector import build_connector, translate
@@ -33,7 +33,7 @@ from airflow_provider_integry.transport.limits import (
     USER_AGENT,
 )
 from airflow_provider_integry.transport.redirects import REDIRECT_STATUS, plan_redirect
-from airflow_provider_integry.transport.retry import Outcome, RetryPolicy, Send, Wait, exchange, parse_retry_after
+from airflow_provider_integry.transport.retry import Outcome, RetryPolicy, Send, Wait, exchange
 from airflow_provider_integry.transport.sockets import request_scope
 from airflow_provider_integry.urls import join_url
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import email.utils
 from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Literal
@@ -105,25 +104,6 @@ def choose_wait(
     backoff_s = min(policy.cap_s, policy.base_s * 2**attempt) * outcome.jitter
     wait_s = backoff_s if outcome.retry_after_s is None else max(0.0, outcome.retry_after_s)
     return wait_s if outcome.spent_s + wait_s < policy.deadline_s else None
-
-
-def parse_retry_after(value: str | None, now: float) -> float | None:
-    """Return the seconds that a Retry-After header asks for; None when absent or unreadable.
-
-    Args:
-        value: Seconds or an HTTP date.
-        now: Current time, UTC epoch seconds.
-    Source: RFC 9110 section 10.2.3.
-    """
-    if not value:
-        return None
-    text = value.strip()
-    if text.isascii() and text.isdigit() and len(text) < 10:
-        return float(text)
-    try:
-        return max(0.0, email.utils.parsedate_to_datetime(text).timestamp() - now)
-    except (ValueError, TypeError, IndexError, OverflowError):
-        return None
 
 
 def _may_repeat(outcome: Outcome, is_repeatable: bool) -> bool:

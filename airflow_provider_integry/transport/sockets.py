@@ -21,9 +21,9 @@ from typing import Any
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.exceptions import NewConnectionError
 from urllib3.poolmanager import PoolManager, ProxyManager
 
+from airflow_provider_integry.errors import HostNotAllowedError
 from airflow_provider_integry.urls import forbidden_address_reason
 
 
@@ -38,35 +38,44 @@ _state = _State()
 
 
 @contextmanager
-def request_scope(ends_at: float | None) -> Generator[None, None, None]:
-    """Hold every read of this thread to a deadline and keep URLs out of other libraries' logs.
+def request_scope(ends_at: float | None) -> Generator[float | None, None, None]:
+    """Hold all traffic of this thread to a deadline and keep URLs out of other libraries' logs.
 
     Args:
         ends_at: `time.monotonic` moment; an earlier one that already holds is kept.
+    Returns:
+        Context that gives the moment that holds.
     """
     outer_end, outer_active = _state.ends_at, _state.is_active
     if ends_at is not None:
         _state.ends_at = ends_at if outer_end is None else min(ends_at, outer_end)
     _state.is_active = True
     try:
-        yield
+        yield _state.ends_at
     finally:
         _state.ends_at, _state.is_active = outer_end, outer_active
+
+
+def _shorten(timeout_s: float | None) -> float | None:
+    """Return a socket's timeout, or what is left of the total time where that is less.
+
+    Raises:
+        TimeoutError: The total time is over.
+    """
+    if _state.ends_at is None:
+        return timeout_s
+    left_s = _state.ends_at - time.monotonic()
+    if left_s <= 0:
+        raise TimeoutError("total time is over")
+    return left_s if timeout_s is None else min(timeout_s, left_s)
 
 
 class _DeadlineIO(socket.SocketIO):
     """Raw reader of a socket that ends when the request's total time does."""
 
     def readinto(self, buffer: Any) -> int | None:
-        ends_at = _state.ends_at
-        if ends_at is not None:
-            left_s = ends_at - time.monotonic()
-            if left_s <= 0:
-                raise TimeoutError("total time is over")
-            sock = self._sock  # type: ignore[attr-defined]
-            timeout_s = sock.gettimeout()
-            if timeout_s is None or timeout_s > left_s:
-                sock.settimeout(left_s)
+        sock = self._sock  # type: ignore[attr-defined]
+        sock.settimeout(_shorten(sock.gettimeout()))
         return super().readinto(buffer)
 
 
@@ -80,18 +89,31 @@ class _DeadlineResponse(http.client.HTTPResponse):
         self.fp = io.BufferedReader(raw)
 
 
-class _CheckedConnection(HTTPConnection):
+class _Checked(HTTPConnection):
+    """What both kinds of connection share: connecting, sending and reading end with the total time."""
+
     response_class = _DeadlineResponse
 
     def _new_conn(self) -> socket.socket:
-        return _refuse_forbidden_peer(self, super()._new_conn())
+        self.timeout = _shorten(self.timeout)
+        sock = super()._new_conn()
+        _refuse_forbidden_peer(sock, self.host)
+        # The TLS handshake comes next, and has what is left.
+        sock.settimeout(_shorten(sock.gettimeout()))
+        return sock
+
+    def send(self, data: Any) -> None:
+        if self.sock is not None:
+            self.sock.settimeout(_shorten(self.sock.gettimeout()))
+        super().send(data)
 
 
-class _CheckedTlsConnection(HTTPSConnection):
-    response_class = _DeadlineResponse
+class _CheckedConnection(_Checked):
+    pass
 
-    def _new_conn(self) -> socket.socket:
-        return _refuse_forbidden_peer(self, super()._new_conn())
+
+class _CheckedTlsConnection(_Checked, HTTPSConnection):
+    pass
 
 
 class _CheckedPool(HTTPConnectionPool):
@@ -121,13 +143,12 @@ def _use_checked_pools(manager: PoolManager) -> None:
     manager.pool_classes_by_scheme = {"http": _CheckedPool, "https": _CheckedTlsPool}
 
 
-def _refuse_forbidden_peer(connection: HTTPConnection, sock: socket.socket) -> socket.socket:
+def _refuse_forbidden_peer(sock: socket.socket, host: str) -> None:
     peer = sock.getpeername()
     reason = forbidden_address_reason(peer[0]) if isinstance(peer, tuple) else None
     if reason:
         sock.close()
-        raise NewConnectionError(connection, f"the host resolves to {reason}")
-    return sock
+        raise HostNotAllowedError(host, f"the host resolves to {reason}, which is never called; nothing was sent")
 
 
 class _QuietFilter(logging.Filter):

@@ -17,7 +17,7 @@ from requests.hooks import dispatch_hook
 from airflow_provider_integry.auth.apply import apply
 from airflow_provider_integry.auth.credentials import Credentials, OAuth1, carriers_of
 from airflow_provider_integry.auth.source import CredentialSource, Issued
-from airflow_provider_integry.auth.wire import HttpRequest, HttpResponse, redact_url
+from airflow_provider_integry.auth.wire import HttpRequest, HttpResponse, parse_retry_after, redact_url
 from airflow_provider_integry.errors import ResponseTooLargeError, TransportError
 from airflow_provider_integry.settings import TransportSettings
 from airflow_provider_integry.transport.failures import SyncRedirectRefusedError, translate
@@ -29,7 +29,7 @@ from airflow_provider_integry.transport.limits import (
     TOKEN_MAX_BYTES,
     USER_AGENT,
 )
-from airflow_provider_integry.transport.retry import Outcome, RetryPolicy, Send, Wait, exchange, parse_retry_after
+from airflow_provider_integry.transport.retry import Outcome, RetryPolicy, Send, Wait, exchange
 from airflow_provider_integry.transport.sockets import CheckedAdapter, request_scope
 from airflow_provider_integry.urls import join_url
 

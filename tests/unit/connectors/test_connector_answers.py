@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
-from airflow_provider_integry.auth.wire import HttpResponse
+from airflow_provider_integry.auth.wire import HttpResponse, parse_retry_after
 from airflow_provider_integry.connectors.excerpt import excerpt
-from airflow_provider_integry.connectors.failures import build_status_error, find_detail, parse_retry_after
+from airflow_provider_integry.connectors.failures import build_status_error, find_detail
 from airflow_provider_integry.connectors.run import ActivityCall
 from airflow_provider_integry.connectors.select import decode_answer
 from airflow_provider_integry.connectors.spec import Connector

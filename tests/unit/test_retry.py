@@ -1,0 +1,234 @@
+"""When a request is sent again, and how long is waited first; the network is played by hand."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airflow_provider_integry.auth.wire import parse_retry_after
+from airflow_provider_integry.transport.retry import (
+    PASSING_STATUS,
+    Outcome,
+    RetryPolicy,
+    Send,
+    Wait,
+    exchange,
+)
+
+NOW = 1_700_000_000.0
+POLICY = RetryPolicy(max_retries=2, deadline_s=100.0, base_s=1.0, cap_s=8.0)
+
+
+def lead(outcomes, method="GET", policy=POLICY, **options):
+    """Play the network: return the steps that the exchange takes; the last outcome is repeated."""
+    conversation = exchange(policy, method, **options)
+    steps = [next(conversation)]
+    remaining = list(outcomes)
+    while True:
+        step = steps[-1]
+        outcome = None
+        if isinstance(step, Send):
+            outcome = remaining.pop(0) if len(remaining) > 1 else remaining[0]
+        try:
+            steps.append(conversation.send(outcome))
+        except StopIteration:
+            return steps
+
+
+def count_sends(*args, **kwargs):
+    return sum(isinstance(step, Send) for step in lead(*args, **kwargs))
+
+
+def status(code, **fields):
+    return Outcome(spent_s=0.0, status=code, **fields)
+
+
+def failure(kind, **fields):
+    return Outcome(spent_s=0.0, failure=kind, **fields)
+
+
+@pytest.mark.parametrize("code", [200, 204, 301, 304, 400, 403, 404, 409, 410, 422, 501, 505])
+def test_an_answer_that_will_not_change_is_not_asked_for_again(code):
+    assert lead([status(code)]) == [Send()]
+
+
+@pytest.mark.parametrize("code", sorted(PASSING_STATUS))
+def test_a_passing_status_is_asked_for_again_as_often_as_allowed(code):
+    assert lead([status(code)]) == [Send(), Wait(1.0), Send(), Wait(2.0), Send()]
+
+
+def test_retrying_ends_at_the_first_answer_that_stands():
+    assert lead([status(503), status(200)]) == [Send(), Wait(1.0), Send()]
+
+
+@pytest.mark.parametrize(
+    ("method", "outcome", "has_key", "expected"),
+    [
+        ("GET", failure("connect"), False, 3),
+        ("GET", failure("broken"), False, 3),
+        ("GET", failure("timeout"), False, 3),
+        ("HEAD", status(503), False, 3),
+        ("OPTIONS", status(503), False, 3),
+        ("TRACE", status(503), False, 3),
+        ("PUT", status(503), False, 3),
+        ("DELETE", status(503), False, 3),
+        # These may have acted: sending again could act twice.
+        ("POST", status(500), False, 1),
+        ("POST", status(503), False, 1),
+        ("POST", failure("broken"), False, 1),
+        ("POST", failure("timeout"), False, 1),
+        ("PATCH", status(503), False, 1),
+        ("PATCH", failure("timeout"), False, 1),
+        ("LOCK", status(503), False, 1),
+        # These have not acted.
+        ("POST", failure("connect"), False, 3),
+        ("POST", status(429), False, 3),
+        ("PATCH", status(429), False, 3),
+        # The server recognises the second one.
+        ("POST", status(503), True, 3),
+        ("POST", failure("broken"), True, 3),
+        ("PATCH", failure("timeout"), True, 3),
+        ("POST", status(404), True, 1),
+    ],
+)
+def test_a_request_is_repeated_only_where_that_does_no_harm(method, outcome, has_key, expected):
+    assert count_sends([outcome], method, has_idempotency_key=has_key) == expected
+
+
+@pytest.mark.parametrize(
+    "outcome", [status(503), status(429), failure("connect"), failure("broken"), status(401, fingerprint="f1")]
+)
+def test_a_body_that_is_a_stream_is_sent_once(outcome):
+    assert lead([outcome], is_replayable=False) == [Send()]
+
+
+@pytest.mark.parametrize("outcome", [status(503), status(429), failure("connect")])
+def test_no_retries_means_one_attempt(outcome):
+    assert lead([outcome], policy=replace(POLICY, max_retries=0)) == [Send()]
+
+
+def test_waits_double_up_to_the_cap():
+    waits = [
+        step.seconds for step in lead([status(503)], policy=replace(POLICY, max_retries=6)) if isinstance(step, Wait)
+    ]
+
+    assert waits == [1.0, 2.0, 4.0, 8.0, 8.0, 8.0]
+
+
+def test_jitter_shortens_a_wait():
+    assert lead([status(503, jitter=0.25), status(200)])[1] == Wait(0.25)
+
+
+@pytest.mark.parametrize(
+    ("retry_after_s", "expected"),
+    [(7.0, [Send(), Wait(7.0), Send()]), (0.0, [Send(), Wait(0.0), Send()]), (60.0, [Send(), Wait(60.0), Send()])],
+)
+def test_the_servers_retry_after_takes_the_place_of_our_own_wait(retry_after_s, expected):
+    assert lead([status(429, retry_after_s=retry_after_s, jitter=0.0), status(200)]) == expected
+
+
+@pytest.mark.parametrize(
+    ("spent_s", "retry_after_s", "is_repeated"),
+    [(0.0, 99.0, True), (0.0, 100.0, False), (0.0, 3600.0, False), (98.0, None, True), (99.0, None, False)],
+)
+def test_nothing_is_waited_for_beyond_the_total_time(spent_s, retry_after_s, is_repeated):
+    outcome = Outcome(spent_s, status=503, retry_after_s=retry_after_s)
+
+    assert (count_sends([outcome, status(200)]) == 2) == is_repeated
+
+
+def test_a_refused_token_is_named_and_the_request_sent_once_more_without_a_wait():
+    assert lead([status(401, fingerprint="f1"), status(200)], "POST") == [Send(), Send(rejected="f1")]
+
+
+def test_the_second_refusal_stands():
+    outcomes = [status(401, fingerprint="f1"), status(401, fingerprint="f2")]
+
+    assert lead(outcomes) == [Send(), Send(rejected="f1")]
+
+
+def test_a_refused_key_stands_at_once():
+    assert lead([status(401)]) == [Send()]
+
+
+def test_renewing_a_token_takes_none_of_the_retries():
+    outcomes = [status(401, fingerprint="f1"), status(503)]
+
+    assert lead(outcomes) == [Send(), Send(rejected="f1"), Wait(1.0), Send(), Wait(2.0), Send()]
+
+
+def test_a_token_is_renewed_once_also_after_retries():
+    outcomes = [status(503), status(401, fingerprint="f1"), status(503), status(401, fingerprint="f2")]
+
+    assert lead(outcomes) == [Send(), Wait(1.0), Send(), Send(rejected="f1"), Wait(2.0), Send()]
+
+
+def test_renewal_works_without_retries():
+    outcomes = [status(401, fingerprint="f1"), status(200)]
+
+    assert count_sends(outcomes, policy=replace(POLICY, max_retries=0)) == 2
+
+
+@given(
+    outcomes=st.lists(
+        st.builds(
+            Outcome,
+            spent_s=st.floats(0, 200),
+            status=st.none() | st.sampled_from([200, 401, 404, 408, 425, 429, 500, 502, 503, 504]),
+            failure=st.none() | st.sampled_from(["connect", "broken", "timeout"]),
+            retry_after_s=st.none() | st.floats(-10, 1000),
+            fingerprint=st.none() | st.just("f1"),
+            jitter=st.floats(0, 1, exclude_max=True),
+        ),
+        min_size=1,
+        max_size=12,
+    ),
+    method=st.sampled_from(["GET", "POST", "PUT", "PATCH"]),
+    has_key=st.booleans(),
+    is_replayable=st.booleans(),
+)
+def test_whatever_happens_attempts_and_waits_stay_within_the_policy(outcomes, method, has_key, is_replayable):
+    steps = lead(outcomes, method, is_replayable=is_replayable, has_idempotency_key=has_key)
+    sends = [step for step in steps if isinstance(step, Send)]
+    renewals = [step for step in sends if step.rejected]
+    waits = [step.seconds for step in steps if isinstance(step, Wait)]
+
+    assert isinstance(steps[-1], Send)
+    assert len(renewals) <= 1
+    assert len(sends) - len(renewals) <= POLICY.max_retries + 1
+    assert all(0.0 <= seconds < POLICY.deadline_s for seconds in waits)
+    assert is_replayable or len(sends) == 1
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (None, None),
+        ("", None),
+        ("0", 0.0),
+        ("120", 120.0),
+        (" 5 ", 5.0),
+        ("-1", None),
+        ("1.5", None),
+        ("soon", None),
+        ("١٢", None),
+        ("9" * 20, None),
+        ("Tue, 14 Nov 2023 22:14:20 GMT", 60.0),
+        ("Tuesday, 14-Nov-23 22:14:20 GMT", 60.0),
+        ("Tue, 14 Nov 2023 22:13:20 GMT", 0.0),
+        ("Tue, 14 Nov 2023 22:00:00 GMT", 0.0),
+        ("Tue, 99 Nov 2023 22:00:00 GMT", None),
+    ],
+)
+def test_retry_after_is_seconds_or_a_date(value, expected):
+    assert parse_retry_after(value, NOW) == expected
+
+
+@given(st.text(max_size=40))
+def test_no_retry_after_can_break_the_reader(text):
+    seconds = parse_retry_after(text, NOW)
+
+    assert seconds is None or seconds >= 0.0
