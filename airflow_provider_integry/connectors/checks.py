@@ -7,11 +7,18 @@ from collections.abc import Iterable, Mapping
 
 from airflow_provider_integry.connectors.inputs import Input, Place
 from airflow_provider_integry.connectors.model import Path, header_name_problem, problem
-from airflow_provider_integry.connectors.paging import CursorPaging, NoPaging, OffsetPaging, PagePaging
+from airflow_provider_integry.connectors.paging import (
+    CursorPaging,
+    LinkPaging,
+    NextUrlPaging,
+    NoPaging,
+    OffsetPaging,
+    PagePaging,
+)
 from airflow_provider_integry.errors import UrlNotAllowedError
 from airflow_provider_integry.urls import check_url
 
-AnyPaging = NoPaging | PagePaging | OffsetPaging | CursorPaging
+AnyPaging = NoPaging | PagePaging | OffsetPaging | CursorPaging | LinkPaging | NextUrlPaging
 
 PLACEHOLDER = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _URL_TEXT = re.compile(r"[A-Za-z0-9._~!$&'()*+,;=:@/?%\[\]-]*")
@@ -102,6 +109,10 @@ def _parents(name: str) -> Iterable[str]:
 def check_paging_names(paging: AnyPaging, inputs: Mapping[str, Input], method: str, body_format: str) -> None:
     """Refuse paging that collides with an input, or that needs a body where there is none."""
     if isinstance(paging, NoPaging):
+        return
+    if isinstance(paging, LinkPaging | NextUrlPaging):
+        if paging.size_param is not None:
+            _check_slot(("paging", "size_param"), "query", paging.size_param, inputs)
         return
     if paging.place == "body" and method in ("GET", "HEAD"):
         raise problem(("paging", "in"), f"is 'body', but a {method} request has none; allowed: query")

@@ -1,13 +1,15 @@
 """The next page, from the last one: one class per kind of paging.
 
 A pager changes drafts and nothing else; `run.ActivityCall` sends, decodes and watches for loops. A
-further kind (Link header, next URL, keyset ...) is one more class here and one line in `build_pager`.
+further kind (keyset ...) is one more class here and one line in `build_pager`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from typing import Literal, Protocol
+from urllib.parse import urljoin
 
 from pydantic import JsonValue
 
@@ -16,16 +18,22 @@ from airflow_provider_integry.connectors.draft import Draft, scalar_text
 from airflow_provider_integry.connectors.model import header_value_problem
 from airflow_provider_integry.connectors.paging import (
     CursorPaging,
+    LinkPaging,
+    NextUrlPaging,
     OffsetPaging,
     PagePaging,
     Paging,
 )
 from airflow_provider_integry.connectors.schemas import type_name
 from airflow_provider_integry.connectors.select import evaluate
-from airflow_provider_integry.errors import PagingError
+from airflow_provider_integry.errors import PagingError, UrlNotAllowedError
+from airflow_provider_integry.urls import check_url, origin_of
 
 Place = Literal["query", "body", "header"]
 Cursor = str | int | float
+AnyPaged = PagePaging | OffsetPaging | CursorPaging | LinkPaging | NextUrlPaging
+_LINK = re.compile(r'<([^>]*)>((?:\s*;\s*[^\s=;,"]+(?:\s*=\s*(?:"[^"]*"|[^\s;,"]*))?)*)')
+_LINK_PARAMETER = re.compile(r';\s*([^\s=;,"]+)\s*=\s*("[^"]*"|[^\s;,"]*)')
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +74,8 @@ def build_pager(activity: str, paging: Paging) -> Pager:
         return OffsetPager(activity, paging)
     if isinstance(paging, CursorPaging):
         return CursorPager(activity, paging)
+    if isinstance(paging, LinkPaging | NextUrlPaging):
+        return UrlPager(activity, paging)
     return SinglePager()
 
 
@@ -194,6 +204,75 @@ class CursorPager:
         return PagingError(self._activity, f"'paging.{key}: {getattr(self._paging, key)}' {problem}")
 
 
+class UrlPager:
+    """Pages by the URL that the last answer names, in its Link header or its body."""
+
+    def __init__(self, activity: str, paging: LinkPaging | NextUrlPaging) -> None:
+        self._activity = activity
+        self._paging = paging
+        self._seen: set[str] = set()
+
+    def first(self, draft: Draft) -> Draft:
+        """Return the draft with the size."""
+        draft = _with_size(draft, self._paging)
+        self._seen.add(draft.build().url)
+        return draft
+
+    def next(self, draft: Draft, page: Page) -> Draft | None:
+        """Return the draft with the answer's URL in place of its own and its query."""
+        found = self._find(page)
+        if found is None:
+            return None
+        url = urljoin(draft.build().url, found)
+        self._check(draft.url, url)
+        self._seen.add(url)
+        return replace(draft, url=url, query=())
+
+    def _find(self, page: Page) -> str | None:
+        if isinstance(self._paging, LinkPaging):
+            return find_link(page.response, self._paging.rel)
+        found = evaluate(self._activity, "paging.url", self._paging.url, page.answer)
+        if found is None or found is False or found == "":
+            return None
+        if not isinstance(found, str):
+            raise self._error(f"selects {type_name(found)}; it must select a text")
+        return found
+
+    def _check(self, current: str, url: str) -> None:
+        try:
+            check_url(url, "next URL", allow_http=True)
+        except UrlNotAllowedError as error:
+            raise self._error(f"gave a next URL that {error.problem}") from None
+        if origin_of(url) != origin_of(current):
+            raise self._error(
+                f"leads to {origin_of(url)}, but the query went to {origin_of(current)}: a credential does not follow a"
+                " link elsewhere"
+            )
+        if url in self._seen:
+            raise self._error("gave the same URL twice: the pages would repeat without end")
+
+    def _error(self, problem: str) -> PagingError:
+        paging = self._paging
+        shown = f"rel: {paging.rel}" if isinstance(paging, LinkPaging) else f"url: {paging.url}"
+        return PagingError(self._activity, f"'paging.{shown}' {problem}")
+
+
+def find_link(response: HttpResponse, rel: str) -> str | None:
+    """Return the target of the first link of a relation in the Link headers; None when there is none.
+
+    Source: RFC 8288 section 3.
+    """
+    wanted = rel.lower()
+    for name, value in response.headers:
+        if name.lower() != "link":
+            continue
+        for target, parameters in _LINK.findall(value):
+            for key, text in _LINK_PARAMETER.findall(parameters):
+                if key.lower() == "rel" and wanted in text.strip('"').lower().split():
+                    return str(target).strip()
+    return None
+
+
 def _place(draft: Draft, place: Place, name: str, value: Cursor) -> Draft:
     if place == "body":
         return draft.with_body(name, value)
@@ -202,10 +281,11 @@ def _place(draft: Draft, place: Place, name: str, value: Cursor) -> Draft:
     return draft.with_query(name, scalar_text(value))
 
 
-def _with_size(draft: Draft, paging: PagePaging | OffsetPaging | CursorPaging) -> Draft:
+def _with_size(draft: Draft, paging: AnyPaged) -> Draft:
     if paging.size_param is None or paging.size is None:
         return draft
-    place: Place = "body" if paging.place == "body" else "query"
+    is_body = not isinstance(paging, LinkPaging | NextUrlPaging) and paging.place == "body"
+    place: Place = "body" if is_body else "query"
     return _place(draft, place, paging.size_param, paging.size)
 
 

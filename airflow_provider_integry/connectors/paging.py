@@ -110,4 +110,32 @@ class CursorPaging(_Paged):
         return self
 
 
-Paging = Annotated[NoPaging | PagePaging | OffsetPaging | CursorPaging, Field(discriminator="kind")]
+class LinkPaging(_Paged):
+    """The Link header of each answer leads to the next page (RFC 8288).
+
+    Ends when there is no such link. The link must lead to the scheme, host and port of the query.
+
+    Attributes:
+        rel: Relation of the link to follow.
+    """
+
+    kind: Literal["link"]
+    rel: Name = "next"
+
+
+class NextUrlPaging(_Paged):
+    """Each answer carries the URL of the next page, absolute or relative.
+
+    Ends when it is null, empty or false. It must lead to the scheme, host and port of the query.
+
+    Attributes:
+        url: JMESPath of the URL.
+    """
+
+    kind: Literal["next_url"]
+    url: Expression
+
+
+Paging = Annotated[
+    NoPaging | PagePaging | OffsetPaging | CursorPaging | LinkPaging | NextUrlPaging, Field(discriminator="kind")
+]
