@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
-from airflow_provider_integry.hooks.task_failure import task_errors
-
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
@@ -85,8 +83,9 @@ class IntegryActivityOperator(BaseOperator):
         Raises:
             AirflowFailException: Anything that a retry cannot mend.
         """
-        # Lazy for start-up cost: the hook is not needed to parse a DAG file.
+        # Lazy for start-up cost: the hook and the errors are not needed to parse a DAG file.
         from airflow_provider_integry.hooks.integry import IntegryHook
+        from airflow_provider_integry.hooks.task_failure import task_errors
 
         hook = IntegryHook(self.integry_conn_id, self.end_user, self.account, self.connector)
         with task_errors():

@@ -9,9 +9,6 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseSensorOperator
 from airflow.sdk.exceptions import AirflowFailException
 
-from airflow_provider_integry.auth.readiness import Readiness
-from airflow_provider_integry.hooks.task_failure import task_errors
-
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
@@ -61,8 +58,10 @@ class IntegryAuthorizationSensor(BaseSensorOperator):
         Raises:
             AirflowFailException: A field is wrong; the message names it.
         """
-        # Lazy for start-up cost: the hook is not needed to parse a DAG file.
+        # Lazy for start-up cost: the hook and the errors are not needed to parse a DAG file.
+        from airflow_provider_integry.auth.readiness import Readiness
         from airflow_provider_integry.hooks.integry import IntegryHook
+        from airflow_provider_integry.hooks.task_failure import task_errors
 
         hook = IntegryHook(self.integry_conn_id, self.end_user, self.account)
         with task_errors():
