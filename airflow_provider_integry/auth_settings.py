@@ -26,7 +26,6 @@ from airflow_provider_integry.secret import Secret
 from airflow_provider_integry.urls import check_url, join_url
 
 
-
 class EmptyFieldError(CredentialFormatError):
     """A field is empty that the other fields' values make necessary."""
 
@@ -83,7 +82,8 @@ def _build_oauth2(values: FieldValues, base_url: str | None) -> OAuth2Settings:
         raise EmptyFieldError(
             "client_secret", f"is empty, and needed for {client_auth}; fill it in, or set client_auth to 'none'"
         )
-    if client_auth == "client_secret_basic" and values.word("basic_encoding") == "raw" and ":" in values.word("client_id"):
+    is_raw_basic = client_auth == "client_secret_basic" and values.word("basic_encoding") == "raw"
+    if is_raw_basic and ":" in values.word("client_id"):
         raise CredentialFormatError("client_id", "holds a colon, which raw Basic encoding cannot carry; use rfc6749")
     return OAuth2Settings(
         grant_type=cast("Any", values.word("grant_type")),

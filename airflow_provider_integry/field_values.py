@@ -121,7 +121,9 @@ def _refuse_unknown(conn_id: str, conn_type: ConnectionType, extra: Mapping[str,
         hint = f" Did you mean '{close[0]}'?" if close else ""
         allowed = ", ".join(key for key, other in known.items() if not other.column)
         raise ConnectionConfigError(
-            conn_id, name, f"is not a field of type '{conn_type.name}'.{hint} Remove it, or use one of: {allowed}."
+            conn_id,
+            _short(name),
+            f"is not a field of type '{conn_type.name}'.{hint} Remove it, or use one of: {allowed}.",
         )
 
 
@@ -151,6 +153,13 @@ class _WrongValueError(Exception):
     """What is wrong with a value, without the value where it may be secret."""
 
 
+def _check_whole(text: str) -> str:
+    """Refuse a lone surrogate: JSON can carry one, and nothing that is sent can."""
+    if any("\ud800" <= char <= "\udfff" for char in text):
+        raise _WrongValueError("holds half of a character; paste it again")
+    return text
+
+
 def _read_text(item: Field, value: Any) -> str:
     if isinstance(value, dict | list):
         raise _WrongValueError("is a JSON structure; give plain text")
@@ -159,7 +168,7 @@ def _read_text(item: Field, value: Any) -> str:
         raise _WrongValueError(f"is longer than {MAX_TEXT} characters")
     if any(ord(char) < 32 and char not in "\r\n\t" for char in text) or "\x7f" in text:
         raise _WrongValueError("holds a control character; remove it")
-    return text
+    return _check_whole(text)
 
 
 def _read_secret(item: Field, value: Any) -> Secret:
@@ -170,7 +179,7 @@ def _read_secret(item: Field, value: Any) -> Secret:
         raise _WrongValueError(f"is longer than {MAX_TEXT} characters")
     if text.strip("*") == "" and len(text) >= 3:
         raise _WrongValueError("is '***', a masked value that was copied; paste the real one")
-    return Secret(text)
+    return Secret(_check_whole(text))
 
 
 def _read_url(item: Field, value: Any) -> str:
@@ -224,17 +233,18 @@ def _read_object(item: Field, value: Any) -> dict[str, Any] | None:
             raise _WrongValueError(f'is not JSON{at}; give a JSON object such as {{"name": "value"}}') from None
     if not isinstance(value, dict):
         raise _WrongValueError('is not a JSON object; write {"name": "value"}')
+    _check_whole(json.dumps(value, ensure_ascii=False))
     return value
 
 
 def _read_list(item: Field, value: Any) -> tuple[str, ...]:
     if isinstance(value, list):
-        return tuple(str(part).strip() for part in value if str(part).strip())
-    return tuple(str(value).replace(",", " ").split())
+        return tuple(_check_whole(str(part)).strip() for part in value if str(part).strip())
+    return tuple(_check_whole(str(value)).replace(",", " ").split())
 
 
 def _short(value: Any) -> str:
-    text = " ".join(str(value).split())
+    text = " ".join("".join(char if char.isprintable() else " " for char in str(value)).split())
     return text if len(text) <= 40 else f"{text[:39]}…"
 
 

@@ -26,7 +26,7 @@ def other_mechanisms():
         task_id="list_photos",
         integry_conn_id="acme_photos",  # Integry OAuth 1.0a
         activity="list_photos",
-        inputs={"album": "Zürich / 2031"},
+        inputs={"album": "Team days 2031"},
     )
     # [END oauth1]
 

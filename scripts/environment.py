@@ -14,6 +14,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -22,6 +23,7 @@ GROUPS = ("test", "lint")
 # Dependency groups (PEP 735) can be installed from this pip on.
 FALLBACK_PIP = "pip>=25.1"
 STAMP = ".made-from.json"
+SIGN_OF_LIFE_S = 15
 
 
 class SetUpError(Exception):
@@ -90,26 +92,24 @@ def python_of(folder: Path) -> Path:
 
 def _install_by_uv(folder: Path, constraints: Path) -> bool:
     """Install with uv; tell whether it went well. An old uv, or one that is set up otherwise, is no obstacle."""
-    _say("Installing with uv")
     uv = str(_uv())
-    commands = (
-        [uv, "venv", "--quiet", "--python", sys.executable, str(folder)],
-        [uv, "pip", "install", "--quiet", "--python", str(python_of(folder)), *_wanted(constraints)],
-    )
-    for command in commands:
-        if subprocess.run(command, cwd=ROOT, check=False).returncode != 0:
-            _say("uv did not succeed; trying pip. (USE_UV=0 leaves uv out.)")
-            shutil.rmtree(folder, ignore_errors=True)
-            return False
+    make = [uv, "venv", "--quiet", "--python", sys.executable, str(folder)]
+    install = [uv, "pip", "install", "--python", str(python_of(folder)), *_wanted(constraints)]
+    try:
+        _run(make, "Making the environment with uv")
+        _run(install, "Installing with uv")
+    except SetUpError as error:
+        _say(f"{error}\nuv did not succeed; trying pip. (USE_UV=0 leaves uv out.)")
+        shutil.rmtree(folder, ignore_errors=True)
+        return False
     return True
 
 
 def _install_by_pip(folder: Path, constraints: Path) -> None:
     _make_venv(folder)
-    pip = [str(python_of(folder)), "-m", "pip", "--disable-pip-version-check"]
-    _run([*pip, "install", "--quiet", "--upgrade", _pinned_pip(constraints)], "pip could not be renewed")
-    _say("Installing with pip")
-    _run([*pip, "install", *_quietly(), *_wanted(constraints)], "the packages could not be installed")
+    pip = [str(python_of(folder)), "-m", "pip", "--disable-pip-version-check", "install", "--progress-bar", "off"]
+    _run([*pip, "--upgrade", _pinned_pip(constraints)], "Renewing pip")
+    _run([*pip, *_wanted(constraints)], "Installing with pip")
 
 
 def _make_venv(folder: Path) -> None:
@@ -130,11 +130,6 @@ def _wanted(constraints: Path) -> list[str]:
     return ["--constraint", str(constraints), "--editable", ".", *groups]
 
 
-def _quietly() -> list[str]:
-    # A bar on a terminal; in a log the packages' names would only be in the way.
-    return ["--quiet", "--progress-bar", "on"] if sys.stdout.isatty() else ["--quiet"]
-
-
 def _pinned_pip(constraints: Path) -> str:
     found = re.search(r"^pip==\S+", constraints.read_text(encoding="utf-8"), re.MULTILINE)
     return found[0] if found else FALLBACK_PIP
@@ -144,9 +139,25 @@ def _uv() -> str | None:
     return shutil.which("uv") if os.environ.get("USE_UV", "1") != "0" else None
 
 
-def _run(command: list[str], problem: str) -> None:
-    if subprocess.run(command, cwd=ROOT, check=False).returncode != 0:
-        raise SetUpError(f"{problem}; the lines above say why. The command was:\n  {' '.join(command)}")
+def _run(command: list[str], what: str) -> None:
+    """Run a command quietly, with a sign of life now and then; show what it said when it fails."""
+    _say(what)
+    began = time.monotonic()
+    with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as output:
+        try:
+            child = subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT)
+        except OSError as error:
+            raise SetUpError(f"{command[0]} cannot be run: {error.strerror}") from None
+        while True:
+            try:
+                code = child.wait(timeout=SIGN_OF_LIFE_S)
+                break
+            except subprocess.TimeoutExpired:
+                _say(f"{what}: {time.monotonic() - began:.0f} s so far")
+        if code != 0:
+            output.seek(0)
+            tail = "".join(output.readlines()[-30:])
+            raise SetUpError(f"{what} failed (exit code {code}):\n{tail}The command was: {' '.join(command)}")
 
 
 def _say(text: str) -> None:

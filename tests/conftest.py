@@ -5,18 +5,20 @@ from __future__ import annotations
 import atexit
 import os
 import shutil
+import sys
 import tempfile
+from collections.abc import Iterator
 
-# Airflow reads its environment when it is first imported, so this comes before any other import.
+import pytest
+from hypothesis import HealthCheck, settings
+
+# Airflow reads its environment when it is first imported: nothing above does that.
 _HOME = tempfile.mkdtemp(prefix="integry-tests-")
 atexit.register(shutil.rmtree, _HOME, ignore_errors=True)
 os.environ["AIRFLOW_HOME"] = _HOME
 os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
 for _name in [name for name in os.environ if name.startswith("AIRFLOW_CONN_")]:
     del os.environ[_name]
-
-import pytest
-from hypothesis import HealthCheck, settings
 
 # Two cores are shared with other work: a slow example is no failure, and a run can be repeated.
 settings.register_profile(
@@ -31,3 +33,11 @@ pytest_plugins = ["servers.fixtures"]
 def airflow_home() -> str:
     """The folder that Airflow uses in this test process."""
     return _HOME
+
+
+@pytest.fixture(autouse=True)
+def _fresh_masker() -> Iterator[None]:
+    """Let Airflow's log masker forget: with the secrets of hundreds of tests it takes seconds for each further one."""
+    yield
+    if masker := sys.modules.get("airflow.sdk._shared.secrets_masker.secrets_masker"):
+        masker.reset_secrets_masker()

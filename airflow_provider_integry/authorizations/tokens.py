@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -73,6 +74,9 @@ class TokenSource:
 
     def get(self, rejected: str | None = None) -> Issued:
         """Return a credential with a token that is good now; see `CredentialSource.get`."""
+        # Lazy for start-up cost: an async process never needs requests.
+        from airflow_provider_integry.transport.sockets import time_left
+
         while True:
             token, flight, is_leader = self._board(rejected)
             if flight is None:
@@ -80,8 +84,8 @@ class TokenSource:
             if is_leader:
                 return self._issue(self._lead(flight))
             try:
-                arrived = flight.result(timeout=WAIT_S)
-            except TimeoutError:
+                arrived = flight.result(timeout=min(WAIT_S, time_left() or WAIT_S))
+            except (TimeoutError, FutureTimeoutError):
                 raise self._too_slow() from None
             if arrived:
                 return self._issue(arrived)
@@ -204,7 +208,7 @@ class TokenSource:
         )
 
     def _too_slow(self) -> RequestTimeoutError:
-        return RequestTimeoutError(f"Connection '{self._conn_id}'", f"no token after {WAIT_S:.0f} s of waiting")
+        return RequestTimeoutError(f"Connection '{self._conn_id}'", "no token in the time that there was to wait")
 
     def __repr__(self) -> str:
         return f"TokenSource({self._conn_id!r})"

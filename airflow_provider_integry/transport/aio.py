@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import random
 import time
@@ -21,7 +22,12 @@ from airflow_provider_integry.auth.apply import apply
 from airflow_provider_integry.auth.credentials import carriers_of
 from airflow_provider_integry.auth.source import CredentialSource, Issued
 from airflow_provider_integry.auth.wire import HttpRequest, HttpResponse, parse_retry_after, redact_url
-from airflow_provider_integry.errors import RedirectRefusedError, ResponseTooLargeError, TransportError
+from airflow_provider_integry.errors import (
+    RedirectRefusedError,
+    RequestTimeoutError,
+    ResponseTooLargeError,
+    TransportError,
+)
 from airflow_provider_integry.settings import TransportSettings
 from airflow_provider_integry.transport.aio_connector import build_connector, translate
 from airflow_provider_integry.transport.guard import HostGuard
@@ -34,8 +40,10 @@ from airflow_provider_integry.transport.limits import (
 )
 from airflow_provider_integry.transport.redirects import REDIRECT_STATUS, plan_redirect
 from airflow_provider_integry.transport.retry import Outcome, RetryPolicy, Send, Wait, exchange
-from airflow_provider_integry.transport.sockets import request_scope
+from airflow_provider_integry.transport.sockets import quiet_scope
 from airflow_provider_integry.urls import join_url
+
+LARGE_BODY = 512 * 1024
 
 
 class PendingResponse:
@@ -91,7 +99,7 @@ class IntegryAsyncSession:
         self._client: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> IntegryAsyncSession:
-        self._client = aiohttp.ClientSession(connector=build_connector(self._settings), trust_env=False)
+        self._client = open_client(self._settings)
         return self
 
     async def __aexit__(
@@ -134,7 +142,8 @@ class IntegryAsyncSession:
     put = partialmethod(request, "PUT")
     patch = partialmethod(request, "PATCH")
     delete = partialmethod(request, "DELETE")
-    head = partialmethod(request, "HEAD")
+    # As in requests and aiohttp: who asks for the head of a page wants that page's.
+    head = partialmethod(request, "HEAD", allow_redirects=False)
     options = partialmethod(request, "OPTIONS")
 
     def _prepare(
@@ -151,7 +160,10 @@ class IntegryAsyncSession:
         body, stream, content_type = _encode_body(json_body, data)
         if content_type and not any(name.lower() == "content-type" for name in merged):
             merged["Content-Type"] = content_type
-        full = str(URL(join_url(self.base_url, url)))
+        full = join_url(self.base_url, url)
+        # Before yarl takes it apart: parsers disagree about odd URLs, and the guard knows them.
+        self._guard.check(full)
+        full = str(URL(full).with_fragment(None))
         if params:
             pairs = urlencode([(name, value) for name, value in params.items() if value is not None], doseq=True)
             full += ("&" if "?" in full else "?") + pairs
@@ -159,19 +171,23 @@ class IntegryAsyncSession:
 
     async def _send(self, request: HttpRequest, stream: Any, *, follow: bool) -> aiohttp.ClientResponse:
         self._guard.check(request.url)
-        ends_at = time.monotonic() + self._settings.deadline_s
+        started = time.monotonic()
         for _ in range(MAX_REDIRECTS + 1):
-            response, issued = await self._exchange(request, stream, ends_at)
+            response, issued = await self._exchange(request, stream, started)
             location = response.headers.get("Location")
             if not follow or response.status not in REDIRECT_STATUS or not location:
                 return response
             response.release()
             carriers = carriers_of(issued.credentials).headers
-            request = plan_redirect(request, response.status, location, self._guard, carriers)
+            sent = request
+            request = plan_redirect(sent, response.status, location, self._guard, carriers)
+            if stream is not None and request.method == sent.method:
+                raise RedirectRefusedError(redact_url(sent.url), "redirects a stream, which cannot be sent again")
+            stream = None
         raise RedirectRefusedError(redact_url(request.url), "too many redirects")
 
     async def _exchange(
-        self, request: HttpRequest, stream: Any, ends_at: float
+        self, request: HttpRequest, stream: Any, started: float
     ) -> tuple[aiohttp.ClientResponse, Issued]:
         """Send one request as often as `exchange` says and return the answer that stands."""
         conversation = exchange(
@@ -180,7 +196,6 @@ class IntegryAsyncSession:
             is_replayable=stream is None,
             has_idempotency_key=any(request.header(name) for name in IDEMPOTENCY_HEADERS),
         )
-        started = time.monotonic()
         result: aiohttp.ClientResponse | TransportError | None = None
         issued: Issued | None = None
         outcome: Outcome | None = None
@@ -195,26 +210,31 @@ class IntegryAsyncSession:
                 continue
             if isinstance(result, aiohttp.ClientResponse):
                 result.release()
-            issued = await self._obtain(step)
-            result, outcome = await self._attempt(request, stream, issued, started, ends_at)
+            issued = await self._obtain(step, request.url, started)
+            result, outcome = await self._attempt(request, stream, issued, started)
         if isinstance(result, aiohttp.ClientResponse) and issued is not None:
             return result, issued
         assert isinstance(result, TransportError)
         raise result
 
-    async def _obtain(self, step: Send) -> Issued:
-        return await (self._source.aget(rejected=step.rejected) if step.rejected else self._source.aget())
+    async def _obtain(self, step: Send, url: str, started: float) -> Issued:
+        left_s = started + self._settings.deadline_s - time.monotonic()
+        try:
+            return await asyncio.wait_for(self._source.aget(rejected=step.rejected), left_s)
+        except asyncio.TimeoutError:
+            spent_s = time.monotonic() - started
+        raise RequestTimeoutError(redact_url(url), f"no credential after {spent_s:.1f} s. Raise deadline_s.")
 
     async def _attempt(
-        self, request: HttpRequest, stream: Any, issued: Issued, started: float, ends_at: float
+        self, request: HttpRequest, stream: Any, issued: Issued, started: float
     ) -> tuple[aiohttp.ClientResponse | TransportError, Outcome]:
-        with request_scope(None):
+        with quiet_scope():
             signed = apply(request, issued.credentials, timestamp=int(time.time()), nonce=uuid4().hex)
         if stream is not None:
             signed = replace(signed, body=stream)
         jitter = random.random()  # noqa: S311 - spreads retries, decides nothing secret
         try:
-            response = await self._transmit(signed, ends_at)
+            response = await self._transmit(signed, started + self._settings.deadline_s)
         except (aiohttp.ClientError, asyncio.TimeoutError, OSError) as caught:
             spent_s = time.monotonic() - started
             failure, error = translate(caught, request.url, spent_s)
@@ -233,6 +253,16 @@ class IntegryAsyncSession:
         return await transmit(self._client, request, self._settings, left_s)
 
 
+def open_client(settings: TransportSettings) -> aiohttp.ClientSession:
+    """Open a bare client that reads nothing from the environment; call it inside the running loop."""
+    headers = {"User-Agent": settings.user_agent or USER_AGENT}
+    client = aiohttp.ClientSession(connector=build_connector(settings), trust_env=False, headers=headers)
+    # aiohttp sends idempotent requests a second time on its own, a stream that is used up too; how often
+    # is `exchange`'s to decide. There is no public switch: https://github.com/aio-libs/aiohttp/issues/10790
+    client._retry_connection = False  # noqa: SLF001
+    return client
+
+
 async def transmit(
     client: aiohttp.ClientSession, request: HttpRequest, settings: TransportSettings, deadline_s: float
 ) -> aiohttp.ClientResponse:
@@ -240,11 +270,14 @@ async def transmit(
     limit = settings.timeout_s
     timeout = aiohttp.ClientTimeout(total=deadline_s, sock_connect=limit, sock_read=limit)
     proxy = settings.proxy_url.reveal() if settings.proxy_url else None
+    # aiohttp writes bytes in one go, which blocks the loop when there are many.
+    is_large = isinstance(request.body, bytes) and len(request.body) > LARGE_BODY
+    data = io.BytesIO(request.body or b"") if is_large else request.body
     return await client.request(
         request.method,
         URL(request.url, encoded=True),
         headers=dict(request.headers),
-        data=request.body,
+        data=data,
         allow_redirects=False,
         timeout=timeout,
         proxy=proxy,
@@ -261,10 +294,7 @@ async def afetch(
     """Send one request to a token or login endpoint and read the whole answer; see `transport.sync.fetch`."""
     started = time.monotonic()
     failed: TransportError
-    agent = settings.user_agent or USER_AGENT
-    async with aiohttp.ClientSession(
-        connector=build_connector(settings), trust_env=False, headers={"User-Agent": agent}
-    ) as client:
+    async with open_client(settings) as client:
         try:
             response = await transmit(client, request, settings, deadline_s)
             return await read_response(response, max_bytes)
@@ -278,7 +308,20 @@ async def read_response(response: aiohttp.ClientResponse, max_bytes: int | None 
 
     Raises:
         ResponseTooLargeError: More decoded bytes than `max_bytes`.
+        TransportError: It breaks off, or does not come in time.
     """
+    started = time.monotonic()
+    url = str(response.url)
+    try:
+        body = await _read_body(response, max_bytes)
+    except (aiohttp.ClientError, asyncio.TimeoutError, OSError) as error:
+        failed = translate(error, url, time.monotonic() - started)[1]
+    else:
+        return HttpResponse(response.status, tuple(response.headers.items()), body, url)
+    raise failed
+
+
+async def _read_body(response: aiohttp.ClientResponse, max_bytes: int | None) -> bytes:
     chunks, size = [], 0
     async for chunk in response.content.iter_any():
         size += len(chunk)
@@ -286,7 +329,7 @@ async def read_response(response: aiohttp.ClientResponse, max_bytes: int | None 
             response.close()
             raise ResponseTooLargeError(redact_url(str(response.url)), f"the answer has more than {max_bytes} bytes")
         chunks.append(chunk)
-    return HttpResponse(response.status, tuple(response.headers.items()), b"".join(chunks), str(response.url))
+    return b"".join(chunks)
 
 
 def _encode_body(json_body: Any, data: Any) -> tuple[bytes | None, Any, str | None]:

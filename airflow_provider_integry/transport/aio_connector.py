@@ -16,10 +16,12 @@ from airflow_provider_integry.errors import (
     CertificateError,
     ConnectFailedError,
     ConnectionBrokenError,
+    HostNotAllowedError,
     RequestTimeoutError,
     TransportError,
 )
 from airflow_provider_integry.settings import TransportSettings
+from airflow_provider_integry.transport.certificates import check_files
 from airflow_provider_integry.transport.retry import Failure
 from airflow_provider_integry.urls import forbidden_address_reason
 
@@ -33,11 +35,17 @@ class CheckedResolver(AbstractResolver):
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
     ) -> list[ResolveResult]:
-        """Return the host's addresses; fail when one of them is never to be called."""
+        """Return the host's addresses.
+
+        Raises:
+            HostNotAllowedError: One of them is never to be called.
+        """
         results = await self._inner.resolve(host, port, family)
         for result in results:
             if reason := forbidden_address_reason(result["host"]):
-                raise OSError(None, f"the host resolves to {reason}")
+                raise HostNotAllowedError(
+                    host, f"the host resolves to {reason}, which is never called; nothing was sent"
+                )
         return results
 
     async def close(self) -> None:
@@ -46,8 +54,18 @@ class CheckedResolver(AbstractResolver):
 
 
 def build_connector(settings: TransportSettings) -> aiohttp.TCPConnector:
-    """Build the connector for a connection's certificates; call it inside the running loop."""
-    context = _build_context(settings.ca_file, settings.client_cert_file, settings.client_key_file)
+    """Build the connector for a connection's certificates; call it inside the running loop.
+
+    Raises:
+        CertificateError: A certificate file is not there, or cannot be used.
+    """
+    check_files(settings)
+    try:
+        context = _build_context(settings.ca_file, settings.client_cert_file, settings.client_key_file)
+    except OSError as error:
+        shown = settings.client_cert_file or settings.ca_file or ""
+        problem = f"cannot be used ({_cause(error)}). Check the CA file, the client certificate and its key."
+        raise CertificateError(shown, problem) from None
     return aiohttp.TCPConnector(resolver=CheckedResolver(), ssl=context)
 
 
@@ -69,11 +87,16 @@ def translate(error: BaseException, url: str, spent_s: float) -> tuple[Failure |
     if isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError):
         problem = f"no connection after {spent_s:.1f} s ({_cause(error)}). Check host, port, DNS, proxy and firewall."
         return "connect", ConnectFailedError(shown, problem)
+    if isinstance(error, aiohttp.ClientHttpProxyError):
+        problem = f"the proxy refuses the tunnel (status {error.status}). Check the proxy's user, password and rules."
+        return "connect", ConnectFailedError(shown, problem)
     if isinstance(error, asyncio.TimeoutError | aiohttp.ServerTimeoutError):
         problem = f"no complete answer after {spent_s:.1f} s. Raise timeout_s or deadline_s if it is always slow."
         return "timeout", RequestTimeoutError(shown, problem)
     if isinstance(error, aiohttp.ClientConnectionError | aiohttp.ClientPayloadError | OSError):
         return "broken", ConnectionBrokenError(shown, f"the connection broke ({_cause(error)})")
+    if isinstance(error, aiohttp.ClientResponseError):
+        return "broken", ConnectionBrokenError(shown, "the answer is not HTTP")
     return None, TransportError(shown, f"the request cannot be sent ({type(error).__name__})")
 
 

@@ -38,22 +38,46 @@ _state = _State()
 
 
 @contextmanager
-def request_scope(ends_at: float | None) -> Generator[float | None, None, None]:
-    """Hold all traffic of this thread to a deadline and keep URLs out of other libraries' logs.
+def quiet_scope() -> Generator[None, None, None]:
+    """Keep what this thread sends out of other libraries' logs."""
+    outer = _state.is_active
+    _state.is_active = True
+    try:
+        yield
+    finally:
+        _state.is_active = outer
+
+
+@contextmanager
+def request_scope(ends_at: float) -> Generator[float, None, None]:
+    """Hold all traffic of this thread to a deadline, and be quiet about it.
 
     Args:
         ends_at: `time.monotonic` moment; an earlier one that already holds is kept.
     Returns:
         Context that gives the moment that holds.
     """
-    outer_end, outer_active = _state.ends_at, _state.is_active
-    if ends_at is not None:
-        _state.ends_at = ends_at if outer_end is None else min(ends_at, outer_end)
-    _state.is_active = True
+    outer = _state.ends_at
+    _state.ends_at = ends_at if outer is None else min(ends_at, outer)
     try:
-        yield _state.ends_at
+        with quiet_scope():
+            yield _state.ends_at
     finally:
-        _state.ends_at, _state.is_active = outer_end, outer_active
+        _state.ends_at = outer
+
+
+def time_left() -> float | None:
+    """Return the seconds (> 0) that the request of this thread has left; None outside of a request.
+
+    Raises:
+        TimeoutError: The total time is over.
+    """
+    if _state.ends_at is None:
+        return None
+    left_s = _state.ends_at - time.monotonic()
+    if left_s <= 0:
+        raise TimeoutError("total time is over")
+    return left_s
 
 
 def _shorten(timeout_s: float | None) -> float | None:
@@ -62,12 +86,8 @@ def _shorten(timeout_s: float | None) -> float | None:
     Raises:
         TimeoutError: The total time is over.
     """
-    if _state.ends_at is None:
-        return timeout_s
-    left_s = _state.ends_at - time.monotonic()
-    if left_s <= 0:
-        raise TimeoutError("total time is over")
-    return left_s if timeout_s is None else min(timeout_s, left_s)
+    left_s = time_left()
+    return min((limit for limit in (timeout_s, left_s) if limit is not None), default=None)
 
 
 class _DeadlineIO(socket.SocketIO):
@@ -96,8 +116,14 @@ class _Checked(HTTPConnection):
 
     def _new_conn(self) -> socket.socket:
         self.timeout = _shorten(self.timeout)
+        _refuse_forbidden(self.host, _resolve(self.host))
         sock = super()._new_conn()
-        _refuse_forbidden_peer(sock, self.host)
+        try:
+            # Once more: a name may resolve to something else the second time.
+            _refuse_forbidden(self.host, [sock.getpeername()[0]])
+        except HostNotAllowedError:
+            sock.close()
+            raise
         # The TLS handshake comes next, and has what is left.
         sock.settimeout(_shorten(sock.gettimeout()))
         return sock
@@ -143,12 +169,18 @@ def _use_checked_pools(manager: PoolManager) -> None:
     manager.pool_classes_by_scheme = {"http": _CheckedPool, "https": _CheckedTlsPool}
 
 
-def _refuse_forbidden_peer(sock: socket.socket, host: str) -> None:
-    peer = sock.getpeername()
-    reason = forbidden_address_reason(peer[0]) if isinstance(peer, tuple) else None
-    if reason:
-        sock.close()
-        raise HostNotAllowedError(host, f"the host resolves to {reason}, which is never called; nothing was sent")
+def _resolve(host: str) -> list[str]:
+    """Return a host's addresses; none when it has none, which connecting will say better."""
+    try:
+        return [str(found[4][0]) for found in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)]
+    except (OSError, UnicodeError):
+        return []
+
+
+def _refuse_forbidden(host: str, addresses: list[str]) -> None:
+    for address in addresses:
+        if reason := forbidden_address_reason(address):
+            raise HostNotAllowedError(host, f"the host resolves to {reason}, which is never called; nothing was sent")
 
 
 class _QuietFilter(logging.Filter):
@@ -170,6 +202,7 @@ def _strip_query(part: Any) -> Any:
 
 _QUIET = _QuietFilter()
 for _name in (
+    "urllib3.connection",
     "urllib3.connectionpool",
     "urllib3.util.retry",
     "requests_oauthlib.oauth1_auth",

@@ -15,11 +15,12 @@ from requests.cookies import extract_cookies_to_jar
 from requests.hooks import dispatch_hook
 
 from airflow_provider_integry.auth.apply import apply
-from airflow_provider_integry.auth.credentials import Credentials, OAuth1, carriers_of
+from airflow_provider_integry.auth.credentials import Credentials, carriers_of
 from airflow_provider_integry.auth.source import CredentialSource, Issued
 from airflow_provider_integry.auth.wire import HttpRequest, HttpResponse, parse_retry_after, redact_url
 from airflow_provider_integry.errors import ResponseTooLargeError, TransportError
 from airflow_provider_integry.settings import TransportSettings
+from airflow_provider_integry.transport.certificates import check_files
 from airflow_provider_integry.transport.failures import SyncRedirectRefusedError, translate
 from airflow_provider_integry.transport.guard import HostGuard, is_downgrade
 from airflow_provider_integry.transport.limits import (
@@ -95,16 +96,21 @@ class IntegrySession(requests.Session):
             AuthorizationError: There is no usable credential.
         """
         text = url.decode("ascii") if isinstance(url, bytes) else str(url)
+        full = join_url(self.base_url, text)
+        # Before requests takes it apart: parsers disagree about odd URLs, and the guard knows them.
+        self._guard.check(full)
         if kwargs.get("timeout") is None:
             kwargs["timeout"] = self._settings.timeout_s
-        return super().request(method, join_url(self.base_url, text), *args, **kwargs)
+        return super().request(method, full, *args, **kwargs)
 
     def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
         """Send a prepared request, following redirects unless `allow_redirects` is false."""
         follow = kwargs.pop("allow_redirects", True)
         self._guard.check(request.url or "")
-        with request_scope(time.monotonic() + self._settings.deadline_s):
-            response = self._exchange(request, kwargs)
+        deadline_s = self._settings.deadline_s
+        # A redirected request comes here again, inside the scope of the first: the time is counted from there.
+        with request_scope(time.monotonic() + deadline_s) as ends_at:
+            response = self._exchange(request, kwargs, ends_at - deadline_s)
             if follow and response.is_redirect:
                 history = [response, *self._follow(response, request, kwargs)]
                 response = history.pop()
@@ -116,6 +122,8 @@ class IntegrySession(requests.Session):
         url = prepared_request.url or ""
         for name in self._carrier_headers():
             prepared_request.headers.pop(name, None)
+        if not isinstance(prepared_request.body, str | bytes | None) and not hasattr(prepared_request.body, "seek"):
+            self._refuse(response, "redirects a stream, which cannot be sent again")
         if is_downgrade(response.url, url):
             self._refuse(response, "redirects from https to http")
         if not self._guard.allows(url):
@@ -132,7 +140,9 @@ class IntegrySession(requests.Session):
             failed = translate(error, request.url or "", 0.0)[1]
         raise failed
 
-    def _exchange(self, request: requests.PreparedRequest, kwargs: dict[str, Any]) -> requests.Response:
+    def _exchange(
+        self, request: requests.PreparedRequest, kwargs: dict[str, Any], started: float
+    ) -> requests.Response:
         """Send one request as often as `exchange` says and return the answer that stands."""
         conversation = exchange(
             self._policy,
@@ -140,7 +150,6 @@ class IntegrySession(requests.Session):
             is_replayable=request.body is None or isinstance(request.body, str | bytes),
             has_idempotency_key=any(name in request.headers for name in IDEMPOTENCY_HEADERS),
         )
-        started = time.monotonic()
         result: requests.Response | TransportError | None = None
         outcome: Outcome | None = None
         while True:
@@ -205,14 +214,20 @@ class IntegrySession(requests.Session):
         return response
 
     def _carrier_headers(self) -> frozenset[str]:
-        return carriers_of(self._source.get().credentials).headers | {"cookie", "authorization"}
+        # Cookies are requests' own: it has put on those that the new URL may have.
+        return (carriers_of(self._source.get().credentials).headers | {"authorization"}) - {"cookie"}
 
     def _refuse(self, response: requests.Response, problem: str) -> NoReturn:
         raise SyncRedirectRefusedError(redact_url(response.url), f"{problem}; it was not followed")
 
 
 def configure(session: requests.Session, settings: TransportSettings) -> None:
-    """Set what every session of this package has: checked connections, no environment, user agent."""
+    """Set what every session of this package has: checked connections, no environment, user agent.
+
+    Raises:
+        CertificateError: A certificate file is not there.
+    """
+    check_files(settings)
     adapter = CheckedAdapter()
     session.mount("https://", adapter)
     session.mount("http://", adapter)
@@ -229,29 +244,20 @@ def configure(session: requests.Session, settings: TransportSettings) -> None:
 
 def sign_prepared(request: requests.PreparedRequest, credentials: Credentials) -> None:
     """Put a credential on a prepared request, replacing what an earlier attempt put there."""
-    if isinstance(credentials, OAuth1):
-        _sign_oauth1(request, credentials)
-        return
-    plain = HttpRequest(request.method or "GET", request.url or "", tuple(request.headers.items()))
-    signed = apply(plain, credentials, timestamp=0, nonce="")
+    # A stream is left alone: no signature covers it.
+    body = request.body.encode() if isinstance(request.body, str) else request.body
+    plain = HttpRequest(
+        request.method or "GET",
+        request.url or "",
+        tuple(request.headers.items()),
+        body if isinstance(body, bytes) else None,
+    )
+    signed = apply(plain, credentials, timestamp=int(time.time()), nonce=uuid4().hex)
     request.url = signed.url
     for name in carriers_of(credentials).headers:
         value = signed.header(name)
         if value is not None:
             request.headers[name] = value
-
-
-def _sign_oauth1(request: requests.PreparedRequest, credentials: OAuth1) -> None:
-    # Lazy for start-up cost: one connection type of eight needs it.
-    from requests_oauthlib import OAuth1 as RequestsOAuth1
-
-    from airflow_provider_integry.auth.oauth1 import build_client
-
-    # An old signature left in place would become part of the new one.
-    request.headers.pop("Authorization", None)
-    auth = RequestsOAuth1(credentials.consumer_key)
-    auth.client = build_client(credentials, timestamp=int(time.time()), nonce=uuid4().hex)
-    auth(request)
 
 
 def fetch(
@@ -281,12 +287,12 @@ def fetch(
         prepared = requests.Request(request.method, request.url, dict(request.headers), data=request.body).prepare()
         prepared.headers.setdefault("User-Agent", str(session.headers["User-Agent"]))
         try:
-            response = session.send(
+            # Not `session.send`: that one would unpack the body of a redirect, however large.
+            response = session.get_adapter(request.url).send(
                 prepared,
-                allow_redirects=False,
                 stream=True,
                 timeout=min(settings.timeout_s, deadline_s),
-                verify=session.verify,
+                verify=session.verify or False,
                 cert=session.cert,
                 proxies=dict(session.proxies),
             )

@@ -17,7 +17,7 @@ from scripts.demo.connections import LATE, build_connections, late_extra
 from scripts.demo.console import DemoError, elapsed_s, say, show, show_tail, step
 from scripts.demo.ports import check_free, find_free_ports
 from scripts.demo.saas.accounts import Accounts, generate_accounts
-from scripts.demo.sandbox import ROOT, USER, Ports, Sandbox, find_airflow, lock, make_sandbox, private_file
+from scripts.demo.sandbox import ROOT, USER, Ports, Sandbox, find_airflow, lock, make_sandbox
 from scripts.demo.services import Services
 
 
@@ -48,7 +48,7 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--dags", type=Path, help="another folder of DAGs, beside the examples")
     parser.add_argument("--log-level", default="INFO", help="Airflow's logging level")
     parser.add_argument("--report", type=Path, help="file to write results to, as JSON")
-    parser.add_argument("--accounts", type=Path, help="file to write the generated credentials to; for tests")
+    parser.add_argument("--secrets", type=Path, metavar="FOLDER", help="where to note all credentials; for tests")
     return parser.parse_args(arguments)
 
 
@@ -69,8 +69,8 @@ def _run(folder: Path, options: argparse.Namespace) -> int:
     is_good = False
     try:
         accounts = generate_accounts()
-        _write_private(options.accounts, {**accounts.secrets(), "airflow_password": box.password})
-        report = _perform(box, services, accounts)
+        ledger = _note_secrets(options.secrets, {**accounts.secrets(), "airflow_password": box.password})
+        report = _perform(box, services, accounts, ledger)
         _write(options.report, report)
         is_good = True
         if options.mode == "up":
@@ -81,8 +81,9 @@ def _run(folder: Path, options: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         # The wanted end of `up`; anything else is cut short.
         is_good = is_good and options.mode == "up"
-        say("Interrupted.")
-    is_clean = _stop(services)
+        say("Stopping, as you asked." if is_good else "Interrupted.")
+    with step("Stopping everything"):
+        is_clean = services.stop()
     if is_good and is_clean:
         say(f"All good: every flow succeeded, nothing is left running ({elapsed_s():.0f} s in all).")
         return 0
@@ -90,12 +91,12 @@ def _run(folder: Path, options: argparse.Namespace) -> int:
     return 1
 
 
-def _perform(box: Sandbox, services: Services, accounts: Accounts) -> dict[str, Any]:
+def _perform(box: Sandbox, services: Services, accounts: Accounts, ledger: Path | None) -> dict[str, Any]:
     """Bring everything up, run the flows, show what they did, and return it."""
     api = AirflowApi(box.airflow_url, USER, box.password)
     say(f"Working in {box.folder}")
     with step("Starting Acme, a small service to talk to"):
-        services.start_acme(accounts)
+        services.start_acme(accounts, ledger)
     with step("Making Airflow's database"):
         services.make_database()
     with step("Starting Airflow"):
@@ -121,6 +122,7 @@ def _perform(box: Sandbox, services: Services, accounts: Accounts) -> dict[str, 
     show(f"The page to open: {box.airflow_url}/dags/crm_contacts/runs/{runs[1].run_id}")
     return {
         "url": box.airflow_url,
+        "acme_url": box.acme_url,
         "user": USER,
         "runs": {run.dag_id: run.state for run in runs},
         "variable": {"key": found["variable"]["key"], "value": read_back},
@@ -153,13 +155,6 @@ def _stay(box: Sandbox, services: Services) -> None:
         time.sleep(1)
 
 
-def _stop(services: Services) -> bool:
-    with step("Stopping everything"):
-        is_clean = services.stop()
-    say("No process of this run is left." if is_clean else "Processes were left over; they have been ended.")
-    return is_clean
-
-
 def _choose_ports(wanted: int | None) -> Ports:
     free = find_free_ports(4)
     return Ports(check_free(wanted) if wanted else free[0], free[1], free[2], free[3])
@@ -173,13 +168,19 @@ def _show_failure(error: DemoError) -> None:
 
 def _write(path: Path | None, value: Any) -> None:
     if path is not None:
-        path.write_text(json.dumps(value, indent=2), encoding="utf-8")
+        # Whoever waits for the file finds it whole.
+        part = path.with_name(f"{path.name}.part")
+        part.write_text(json.dumps(value, indent=2), encoding="utf-8")
+        part.replace(path)
 
 
-def _write_private(path: Path | None, value: Any) -> None:
-    if path is not None:
-        with private_file(path) as handle:
-            json.dump(value, handle)
+def _note_secrets(folder: Path | None, values: dict[str, str]) -> Path | None:
+    """Write the credentials of this run, and return the file for those that are made later."""
+    if folder is None:
+        return None
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _write(folder / "accounts.json", values)
+    return folder / "tokens.txt"
 
 
 if __name__ == "__main__":

@@ -29,6 +29,10 @@ class AirflowApi:
             return {}
         return {name: str(part.get("status")) for name, part in parts}
 
+    def warm_up(self) -> None:
+        """Make the part of the API that tasks use get ready now, rather than at the first task's call."""
+        self._call("GET", "/execution/health")
+
     def log_in(self) -> None:
         """Get a token for the calls below."""
         token = self._call("POST", "/auth/token", self._login)["access_token"]
@@ -80,7 +84,7 @@ class AirflowApi:
 
     def _call(self, method: str, path: str, body: Json | None = None) -> Any:
         try:
-            answer = self._session.request(method, f"{self._url}{path}", json=body, timeout=30)
+            answer = self._session.request(method, f"{self._url}{path}", json=body, timeout=60)
         except requests.RequestException as error:
             raise DemoError(f"Airflow did not answer {method} {path}: {type(error).__name__}.") from None
         if not answer.ok:

@@ -80,6 +80,12 @@ class Processes:
             for process in [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]:
                 self._seen.setdefault(process.pid, process)
 
+    def children_of(self, name: str) -> list[psutil.Process]:
+        """Return the processes that one child has started itself, and that are there now."""
+        with suppress(psutil.NoSuchProcess):
+            return [process for process in psutil.Process(self._children[name].pid).children() if is_alive(process)]
+        return []
+
     def stop(self, name: str, sig: signal.Signals, timeout_s: float) -> None:
         """Ask one child to end, and wait for it."""
         child = self._children.get(name)
@@ -107,7 +113,7 @@ class Processes:
             with suppress(OSError, psutil.NoSuchProcess):
                 if os.getsid(pid) in sessions:
                     found.setdefault(pid, psutil.Process(pid))
-        return [process for process in found.values() if _is_alive(process)]
+        return [process for process in found.values() if is_alive(process)]
 
     def end(self, left: Sequence[psutil.Process]) -> None:
         """End processes by force: politely first."""
@@ -126,9 +132,10 @@ def describe(process: psutil.Process) -> str:
         return str(process.pid)
 
 
-def _is_alive(process: psutil.Process) -> bool:
+def is_alive(process: psutil.Process) -> bool:
+    """Tell whether a process runs."""
     try:
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
         return False
 

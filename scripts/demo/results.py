@@ -83,12 +83,12 @@ def read_back(services: Services, variable: dict[str, Any]) -> str:
     Raises:
         DemoError: It is another value.
     """
-    key = str(variable["key"])
-    printed = services.run_airflow("variables", "get", key).strip().splitlines()
-    if not printed or printed[-1] != variable["value"]:
-        raise DemoError(f"Variable {key} is not what was written: {printed[-1:]}")
-    show(f"Variable {key}, read back by 'airflow variables get': {printed[-1]}")
-    return printed[-1]
+    key, written = str(variable["key"]), str(variable["value"])
+    # Its log lines may be around the value.
+    if written not in services.run_airflow("variables", "get", key).splitlines():
+        raise DemoError(f"Variable {key} is not what was written: {written}", services.log_of("variables", "get"))
+    show(f"Variable {key}, read back by 'airflow variables get': {written}")
+    return written
 
 
 def show_token_counts(box: Sandbox) -> dict[str, int]:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import configparser
 import fcntl
+import json
 import os
 import secrets
 import shutil
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -83,9 +85,8 @@ class Sandbox:
         # `airflow standalone` finds `airflow` by the path.
         kept["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{kept.get('PATH', '')}"
         kept["NO_COLOR"] = "1"
-        kept["NO_PROXY"] = "127.0.0.1"
-        # macOS: forked processes that look up proxies crash without.
-        kept["no_proxy"] = "127.0.0.1"
+        # Everything is on this machine; a proxy of the user's would not find it.
+        kept["NO_PROXY"] = kept["no_proxy"] = "127.0.0.1,localhost"
         return kept
 
 
@@ -136,7 +137,7 @@ def make_sandbox(folder: Path, ports: Ports, *, more_dags: Path | None, log_leve
         path.mkdir()
     config = configparser.RawConfigParser()
     config.read_dict(_settings(box, log_level))
-    config["dag_processor"]["dag_bundle_config_list"] = _bundles([EXAMPLES, *([more_dags] if more_dags else [])])
+    config["dag_processor"]["dag_bundle_config_list"] = _bundles({"examples": EXAMPLES, "more": more_dags})
     with private_file(box.airflow_home / "airflow.cfg") as handle:
         config.write(handle)
     with private_file(_password_file(box)) as handle:
@@ -177,13 +178,15 @@ def _settings(box: Sandbox, log_level: str) -> dict[str, dict[str, str]]:
     }
 
 
-def _bundles(folders: list[Path]) -> str:
-    entries = [
-        f'{{"name": "{folder.name}", "classpath": "airflow.dag_processing.bundles.local.LocalDagBundle",'
-        f' "kwargs": {{"path": "{folder}"}}}}'
-        for folder in folders
-    ]
-    return f"[{', '.join(entries)}]"
+def _bundles(folders: Mapping[str, Path | None]) -> str:
+    local = "airflow.dag_processing.bundles.local.LocalDagBundle"
+    return json.dumps(
+        [
+            {"name": name, "classpath": local, "kwargs": {"path": str(folder)}}
+            for name, folder in folders.items()
+            if folder is not None
+        ]
+    )
 
 
 def _password_file(box: Sandbox) -> Path:

@@ -7,20 +7,23 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 
+import psutil
 import requests
 
 from scripts.demo.airflow_api import AirflowApi
 from scripts.demo.connections import Connections
-from scripts.demo.console import DemoError, say, show
-from scripts.demo.processes import Processes, describe
+from scripts.demo.console import DemoError, say
+from scripts.demo.processes import Processes, describe, is_alive
 from scripts.demo.saas.accounts import Accounts
 from scripts.demo.sandbox import ROOT, Sandbox, find_airflow, private_file
 
 START_TIMEOUT_S = 150
-STOP_TIMEOUT_S = 45
+STOP_TIMEOUT_S = 25
+PARTS = ("scheduler", "dag-processor", "api-server", "triggerer")
 
 
 class Services:
@@ -31,6 +34,7 @@ class Services:
         self._env = box.environment()
         self._processes = Processes()
         self._standalone: subprocess.Popen[bytes] | None = None
+        self._parts: dict[str, psutil.Process] = {}
         self._airflow = find_airflow()
 
     @property
@@ -38,10 +42,16 @@ class Services:
         """What ``airflow standalone`` printed."""
         return self._box.logs / "airflow.log"
 
-    def start_acme(self, accounts: Accounts) -> None:
-        """Start the made-up service and wait until it answers."""
+    def start_acme(self, accounts: Accounts, ledger: Path | None) -> None:
+        """Start the made-up service and wait until it answers.
+
+        Args:
+            accounts: Credentials that it accepts.
+            ledger: File in which it notes tokens; None for none.
+        """
         log = self._box.logs / "acme.log"
         command = [sys.executable, "-m", "scripts.demo.saas", "--port", str(self._box.ports.acme)]
+        command += ["--ledger", str(ledger)] if ledger else []
         # On standard input: a command line is visible to everybody on the machine.
         stdin = json.dumps(asdict(accounts)).encode()
         child = self._processes.start("acme", command, env=self._env, cwd=ROOT, log=log, stdin=stdin)
@@ -68,8 +78,12 @@ class Services:
     def run_airflow(self, *arguments: str) -> str:
         """Run one ``airflow`` command and return what it printed."""
         name = f"airflow {' '.join(arguments[:2])}"
-        log = self._box.logs / f"{'-'.join(arguments[:2])}.log"
-        return self._processes.run(name, [self._airflow, *arguments], env=self._env, cwd=self._box.folder, log=log)
+        command = [self._airflow, *arguments]
+        return self._processes.run(name, command, env=self._env, cwd=self._box.folder, log=self.log_of(*arguments))
+
+    def log_of(self, *arguments: str) -> Path:
+        """Return where the output of an ``airflow`` command goes."""
+        return self._box.logs / f"{'-'.join(arguments[:2])}.log"
 
     def start_airflow(self) -> None:
         """Start ``airflow standalone``; `wait_until_healthy` waits for it."""
@@ -84,6 +98,8 @@ class Services:
         while True:
             health = api.read_health()
             up = {name for name, status in health.items() if status == "healthy"}
+            if up and not told:
+                api.warm_up()
             for name in sorted(up - told):
                 say(f"  {name.replace('_', ' ')} is up")
             told |= up
@@ -99,24 +115,40 @@ class Services:
         """Look at the processes, and make sure that Airflow is still one of them.
 
         Raises:
-            DemoError: It ended.
+            DemoError: It ended, or one of its parts did.
         """
         self._processes.look()
-        if self._standalone is not None and (code := self._standalone.poll()) is not None:
+        if self._standalone is None:
+            return
+        if (code := self._standalone.poll()) is not None:
             raise DemoError(f"Airflow ended by itself (exit code {code}).", self.airflow_log)
+        # `airflow standalone` goes on without a part that died.
+        for process in self._processes.children_of("airflow"):
+            if part := _part_name(process):
+                self._parts.setdefault(part, process)
+        for part, process in self._parts.items():
+            if not is_alive(process):
+                raise DemoError(f"Airflow's {part} ended by itself.", self.airflow_log)
 
     def stop(self) -> bool:
-        """Stop everything, end by force what is left, and tell whether nothing was."""
+        """Stop everything, by force where asking does not help, and tell whether nothing is left."""
         # SIGTERM would end `airflow standalone` without its children.
         self._processes.stop("airflow", signal.SIGINT, STOP_TIMEOUT_S)
         self._processes.stop("acme", signal.SIGTERM, 10)
-        left = self._processes.find_left()
-        if left:
-            say("These processes had to be ended by force:")
-            for process in left:
-                show(describe(process))
+        # Airflow's scheduler waits for its idle workers, and now and then one does not hear of it.
+        if left := self._processes.find_left(grace_s=3):
+            say(f"Ended by force: {', '.join(describe(process) for process in left)}")
             self._processes.end(left)
+        left = self._processes.find_left(grace_s=5)
+        say(f"Still there: {', '.join(describe(process) for process in left)}" if left else "No process is left.")
         return not left
+
+
+def _part_name(process: psutil.Process) -> str | None:
+    with suppress(psutil.Error):
+        command = " ".join(process.cmdline()).replace("_", "-")
+        return next((part for part in PARTS if f" {part}" in command), None)
+    return None
 
 
 def _answers(url: str) -> bool:

@@ -6,6 +6,7 @@ import base64
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
+
 from airflow_provider_integry.auth.apply import apply, encode_basic
 from airflow_provider_integry.auth.credentials import ApiKey, ApiKeyPair, Basic, BearerToken, OAuth1, carriers_of
 from airflow_provider_integry.auth.wire import HttpRequest, HttpResponse, redact_url

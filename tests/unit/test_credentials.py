@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
+
 from airflow_provider_integry.auth.credentials import (
     ApiKey,
     ApiKeyPair,
@@ -63,7 +64,9 @@ def test_printable_ascii_is_a_header_value(text):
     assert check_header_text(text, "Header") == text
 
 
-@pytest.mark.parametrize("name", ["", "X Key", "X-Key:", "X-Key\n", "X-Key\r\n", "\nX-Key", "X-Schlüssel", "X\x00", "(x)"])
+@pytest.mark.parametrize(
+    "name", ["", "X Key", "X-Key:", "X-Key\n", "X-Key\r\n", "\nX-Key", "X-Schlüssel", "X\x00", "(x)"]
+)
 def test_text_that_is_no_header_name_is_refused(name):
     with pytest.raises(CredentialFormatError):
         check_header_name(name, "Header name")

@@ -7,6 +7,7 @@ import json
 from urllib.parse import parse_qsl, unquote_plus
 
 import pytest
+
 from airflow_provider_integry.auth.oauth2 import (
     OAuth2Settings,
     build_client_credentials_request,
@@ -146,9 +147,7 @@ def test_basic_as_rfc_6749_wants_it_is_form_encoded_before_base64():
 
 def test_raw_basic_is_the_text_itself_in_utf8():
     odd = ODD.replace(":", "")
-    request = build_client_credentials_request(
-        settings(client_id=odd, client_secret=Secret(ODD), basic_encoding="raw")
-    )
+    request = build_client_credentials_request(settings(client_id=odd, client_secret=Secret(ODD), basic_encoding="raw"))
 
     assert _decode_basic(request) == f"{odd}:{ODD}"
 

@@ -6,6 +6,7 @@ import json
 from itertools import product
 
 import pytest
+
 from airflow_provider_integry.auth.readiness import Readiness, decide_readiness
 
 PROBES = (None, "accepted", "rejected", "unreachable")

@@ -8,6 +8,7 @@ import json
 import pickle
 
 import pytest
+
 from airflow_provider_integry.secret import MASK, Secret, build_excerpt
 
 CANARY = "canary-5f0c9e1b77"
@@ -148,8 +149,8 @@ def test_an_excerpt_is_one_line_without_secrets(text, hide, expected):
     [
         "p%C3%A4ss%20w%22rd%2B",  # percent-encoded
         "p%C3%A4ss+w%22rd%2B",  # form-encoded
-        "p\\u00e4ss w\\\"rd+",  # JSON-escaped
-        "päss w\\\"rd+",  # JSON-escaped, not ASCII
+        'p\\u00e4ss w\\"rd+',  # JSON-escaped
+        'päss w\\"rd+',  # JSON-escaped, not ASCII
         "cMOkc3MgdyJyZCs=",  # base64
         "b3BlbjpwR",  # too little to know
     ],

@@ -14,6 +14,12 @@ from urllib.parse import quote, unquote, urlencode
 import jwt as pyjwt
 import pytest
 import requests
+from authlib.oauth1.rfc5849.signature import construct_base_string
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from oauthlib.oauth1.rfc5849 import signature as oauthlib_signature
+from requests_oauthlib import OAuth1 as RequestsOAuth1
+
 from airflow_provider_integry.auth.apply import encode_basic
 from airflow_provider_integry.auth.credentials import OAuth1
 from airflow_provider_integry.auth.jwt import JwtSigning, mint_jwt
@@ -21,11 +27,6 @@ from airflow_provider_integry.auth.keys import check_signing_key
 from airflow_provider_integry.auth.oauth1 import build_client, sign
 from airflow_provider_integry.auth.wire import HttpRequest
 from airflow_provider_integry.secret import Secret
-from authlib.oauth1.rfc5849.signature import construct_base_string
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from oauthlib.oauth1.rfc5849 import signature as oauthlib_signature
-from requests_oauthlib import OAuth1 as RequestsOAuth1
 
 FORM = (("Content-Type", "application/x-www-form-urlencoded"),)
 PHOTOS = "dpf43f3p2l4k3l03"
@@ -44,6 +45,7 @@ def signature_of(request: HttpRequest, credentials: OAuth1, timestamp: int, nonc
 
 def signature_without_version(client, url, method, body=None, headers=None) -> str:
     """Sign as RFC 5849's examples do: they leave out `oauth_version`, which is optional."""
+
     class NoVersion(type(client)):
         def get_oauth_params(self, request):
             return [pair for pair in super().get_oauth_params(request) if pair[0] != "oauth_version"]

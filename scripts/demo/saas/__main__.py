@@ -7,11 +7,22 @@ import json
 import logging
 import os
 import sys
+from pathlib import Path
 
-from werkzeug.serving import make_server
+from typing_extensions import override
+from werkzeug.serving import WSGIRequestHandler, make_server
 
 from scripts.demo.saas.accounts import Accounts
 from scripts.demo.saas.app import build_app
+
+
+class Handler(WSGIRequestHandler):
+    """Writes the access log without queries: some clients put a key there."""
+
+    @override
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        path, _, query = self.path.partition("?")
+        self.log("info", '"%s %s%s" %s', self.command, path, "?…" if query else "", code)
 
 
 def main() -> int:
@@ -19,12 +30,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m scripts.demo.saas", description=__doc__)
     parser.add_argument("--port", type=int, required=True, help="port on 127.0.0.1")
     parser.add_argument("--lifetime", type=int, default=20, metavar="SECONDS", help="life of an access token")
+    parser.add_argument("--ledger", type=Path, help="file to note every token in; for tests that look for leaks")
     options = parser.parse_args()
     # Authlib refuses http unless told; all of this stays on loopback.
     os.environ["AUTHLIB_INSECURE_TRANSPORT"] = "1"
     accounts = Accounts(**json.load(sys.stdin))
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
-    server = make_server("127.0.0.1", options.port, build_app(accounts, options.lifetime), threaded=True)
+    app = build_app(accounts, options.lifetime, options.ledger)
+    server = make_server("127.0.0.1", options.port, app, threaded=True, request_handler=Handler)
     try:
         server.serve_forever()
     except KeyboardInterrupt:

@@ -6,6 +6,7 @@ import functools
 import hmac
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from authlib.integrations.flask_oauth2 import current_token
@@ -17,16 +18,17 @@ from scripts.demo.saas.accounts import Accounts
 View = Callable[..., Any]
 
 
-def build_app(accounts: Accounts, lifetime_s: int) -> Flask:
+def build_app(accounts: Accounts, lifetime_s: int, ledger: Path | None = None) -> Flask:
     """Build the service.
 
     Args:
         accounts: Every credential that it accepts.
         lifetime_s: Seconds that an OAuth 2.0 access token lives.
+        ledger: File to note every token in that is handed out; for tests that look for leaks.
     """
     app = Flask("acme")
     app.json.sort_keys = False  # type: ignore[attr-defined]  # a setting of the default provider
-    grants = oauth2.Grants(accounts)
+    grants = oauth2.Grants(accounts, ledger)
     _add_crm(app, oauth2.protect(app, grants, lifetime_s))
     _add_shop(app, _guard(lambda: _is(request.headers.get("X-Api-Key"), accounts.api_key)))
     _add_billing(app, _guard(lambda: _is_login(accounts)))

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from authlib.integrations.flask_oauth1 import ResourceProtector
 from authlib.oauth1 import ClientMixin, TokenCredentialMixin
 from flask import Flask
+from typing_extensions import override
 
 from scripts.demo.saas.accounts import Accounts
 
@@ -18,6 +19,7 @@ class Consumer(ClientMixin):
 
     secret: str = field(repr=False)
 
+    @override
     def get_client_secret(self) -> str:
         return self.secret
 
@@ -29,9 +31,11 @@ class Token(TokenCredentialMixin):
     token: str = field(repr=False)
     secret: str = field(repr=False)
 
+    @override
     def get_oauth_token(self) -> str:
         return self.token
 
+    @override
     def get_oauth_token_secret(self) -> str:
         return self.secret
 

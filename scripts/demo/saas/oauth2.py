@@ -10,12 +10,14 @@ import hmac
 import threading
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from authlib.integrations.flask_oauth2 import AuthorizationServer, ResourceProtector
 from authlib.oauth2.rfc6749 import ClientMixin, TokenMixin, grants
 from authlib.oauth2.rfc6750 import BearerTokenValidator
 from flask import Flask
+from typing_extensions import override
 
 from scripts.demo.saas.accounts import Accounts
 
@@ -31,19 +33,24 @@ class Client(ClientMixin):
     grant_type: str
     owner: str
 
+    @override
     def get_client_id(self) -> str:
         return self.client_id
 
+    @override
     def get_allowed_scope(self, scope: str | None) -> str:
         asked = set(scope.split()) if scope else SCOPES
         return " ".join(sorted(asked & SCOPES))
 
+    @override
     def check_client_secret(self, client_secret: str) -> bool:
         return hmac.compare_digest(self.client_secret.encode(), client_secret.encode())
 
+    @override
     def check_endpoint_auth_method(self, method: str, endpoint: str) -> bool:
         return method in {"client_secret_basic", "client_secret_post"}
 
+    @override
     def check_grant_type(self, grant_type: str) -> bool:
         return grant_type == self.grant_type
 
@@ -61,32 +68,45 @@ class Grant(TokenMixin):
     is_used: bool = False
     is_void: bool = False
 
+    @override
     def check_client(self, client: Client) -> bool:
         return client.client_id == self.client.client_id
 
+    @override
     def get_scope(self) -> str:
         return self.scope
 
+    @override
     def get_expires_in(self) -> float:
         return self.expires_at - time.time()
 
+    @override
     def is_expired(self) -> bool:
         return time.time() >= self.expires_at
 
+    @override
     def is_revoked(self) -> bool:
         return self.is_void
 
+    @override
     def get_user(self) -> str:
         return self.client.owner
 
+    @override
     def get_client(self) -> Client:
         return self.client
 
 
 class Grants:
-    """All grants, and how often each kind of request was answered."""
+    """All grants, and how often each kind of request was answered.
 
-    def __init__(self, accounts: Accounts) -> None:
+    Args:
+        accounts: The clients, and Ada's first refresh token.
+        ledger: File to note every token in that is handed out; None for none.
+    """
+
+    def __init__(self, accounts: Accounts, ledger: Path | None = None) -> None:
+        self._ledger = ledger
         self.clients = {
             client.client_id: client
             for client in (
@@ -115,6 +135,12 @@ class Grants:
                     parent.family if parent else len(self._all),
                 )
             )
+            self._note(token)
+
+    def _note(self, token: dict[str, Any]) -> None:
+        if self._ledger is not None:
+            with self._ledger.open("a", encoding="utf-8") as handle:
+                handle.writelines(f"{token[name]}\n" for name in ("access_token", "refresh_token") if name in token)
 
     def find_access(self, text: str) -> Grant | None:
         """Return the grant of an access token."""
@@ -153,12 +179,15 @@ def protect(app: Flask, grants_: Grants, lifetime_s: int) -> ResourceProtector:
         INCLUDE_NEW_REFRESH_TOKEN = True
         TOKEN_ENDPOINT_AUTH_METHODS = ("client_secret_basic", "client_secret_post")
 
+        @override
         def authenticate_refresh_token(self, refresh_token: str) -> Grant | None:
             return grants_.take_refresh(refresh_token)
 
+        @override
         def authenticate_user(self, refresh_token: Grant) -> str:
             return refresh_token.get_user()
 
+        @override
         def revoke_old_credential(self, refresh_token: Grant) -> None:
             """Keep it: it was marked as used when it was taken."""
 
@@ -166,6 +195,7 @@ def protect(app: Flask, grants_: Grants, lifetime_s: int) -> ResourceProtector:
         TOKEN_ENDPOINT_AUTH_METHODS = ("client_secret_basic", "client_secret_post")
 
     class Validator(BearerTokenValidator):
+        @override
         def authenticate_token(self, token_string: str) -> Grant | None:
             return grants_.find_access(token_string)
 

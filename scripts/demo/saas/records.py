@@ -56,7 +56,7 @@ def build_invoices(count: int = 30) -> list[Record]:
 
 def build_photos(count: int = 12) -> list[Record]:
     """Build the photos."""
-    return [{"id": number, "title": f"Team day {number} – Zürich", "width": 4032} for number in range(1, count + 1)]
+    return [{"id": number, "title": f"Team day {number}, Zürich", "width": 4032} for number in range(1, count + 1)]
 
 
 def build_stock(count: int = 8) -> list[Record]:

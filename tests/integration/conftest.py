@@ -1,0 +1,67 @@
+"""Servers and sessions that close themselves."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack, closing
+
+import pytest
+
+from integration.certificates import make_tls_files
+from integration.loopback import CLIENTS, Server, TokenServer, connection, open_client, to_variable
+
+from airflow_provider_integry.authorizations.tokens import forget_sources
+
+
+@pytest.fixture(autouse=True)
+def _no_tokens_from_another_test():
+    forget_sources()
+    yield
+    forget_sources()
+
+
+@pytest.fixture
+def answer_with():
+    """Start servers that answer as told: ``answer_with(Answer(503), Answer())``."""
+    with ExitStack() as stack:
+        yield lambda *script, tls=None: stack.enter_context(Server(*script, tls=tls))
+
+
+@pytest.fixture
+def token_server():
+    """A token endpoint with an API that takes its newest token alone."""
+    with TokenServer() as server:
+        yield server
+
+
+@pytest.fixture(params=sorted(CLIENTS))
+def open_session(request):
+    """Open the sync and the async session: ``open_session(server.url, max_retries=0).request("GET", "/x")``.
+
+    The first argument is a base URL, with the fields of the connection after it, or a whole connection.
+    """
+    with ExitStack() as stack:
+
+        def build(target, *args, **fields):
+            raw = connection(target, *args, **fields) if isinstance(target, str | None) else target
+            return stack.enter_context(closing(open_client(request.param, raw)))
+
+        build.kind = request.param
+        yield build
+
+
+@pytest.fixture
+def set_connection(monkeypatch):
+    """Make a connection known to Airflow, as an environment variable of the worker does."""
+
+    def put(target, *args, **fields):
+        raw = connection(target, *args, **fields) if isinstance(target, str | None) else target
+        monkeypatch.setenv(*to_variable(raw))
+        return raw.conn_id
+
+    return put
+
+
+@pytest.fixture(scope="session")
+def tls_files(tmp_path_factory):
+    """Paths of an authority's certificate, and of certificates it has signed."""
+    return make_tls_files(tmp_path_factory.mktemp("tls"))

@@ -1,0 +1,46 @@
+"""The demo, as its user sees it, in a real Airflow."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+pytestmark = [pytest.mark.system, pytest.mark.timeout(700)]
+
+
+def test_the_demo_ends_well_after_ctrl_c(evidence):
+    assert evidence.exit_code == 0, evidence.output
+    assert "All good" in evidence.output
+
+
+def test_every_example_dag_succeeds(evidence):
+    expected = dict.fromkeys(
+        ("late_authorization", "crm_contacts", "orders_by_region", "other_mechanisms", "airflow_report"), "success"
+    )
+    assert expected == evidence.report["runs"]
+
+
+def test_all_pages_of_every_kind_of_paging_are_read(evidence):
+    expected = {"contacts": 250, "invoices": 10, "photos": 12, "articles": 8, "runs": 5}
+    assert expected == evidence.report["records"]
+
+
+def test_the_variable_that_was_written_through_airflows_own_api_is_read_back(evidence):
+    value = json.loads(evidence.report["variable"]["value"])
+    assert value == {"runs": 5, "states": {"success": 4, "running": 1}}
+
+
+def test_a_single_use_refresh_token_is_used_once(evidence):
+    tokens = evidence.report["tokens"]
+    assert (tokens["refresh_token"], tokens["refused_reuse"]) == (1, 0)
+
+
+def test_the_deferred_sensor_goes_on_when_the_refresh_token_is_filled_in(evidence):
+    waiting = evidence.output.index("late_authorization.wait_for_account: deferred")
+    filled_in = evidence.output.index("its refresh token is filled in now")
+    assert waiting < filled_in < evidence.output.index("late_authorization.wait_for_account: success")
+
+
+def test_no_process_is_left(evidence):
+    assert evidence.left == []
