@@ -16,6 +16,7 @@ from airflow_provider_integry.auth.credentials import (
     check_header_text,
     check_no_controls,
 )
+from airflow_provider_integry.auth.hmac_signing import HmacSigned
 from airflow_provider_integry.auth.jwt import JwtLogin, JwtSigning
 from airflow_provider_integry.auth.keys import check_signing_key, normalize_pem
 from airflow_provider_integry.auth.oauth2 import OAuth2Settings
@@ -71,6 +72,8 @@ def _build_oauth1(values: FieldValues, base_url: str | None) -> OAuth1:
         signature_method=cast("Any", method),
         realm=realm,
         private_key=pem,
+        placement=cast("Any", values.word("placement")),
+        has_body_hash=values.boolean("body_hash"),
     )
 
 
@@ -134,6 +137,8 @@ def _build_api_key_secret(values: FieldValues, base_url: str | None) -> Credenti
         if ":" in key.reveal():
             raise CredentialFormatError("api_key", "holds a colon, which Basic authentication cannot carry")
         return Basic(key.reveal(), secret)
+    if values.word("pair_style") == "hmac":
+        return _build_hmac(values, key, secret)
     check_header_text(key.reveal(), "api_key")
     check_header_text(secret.reveal(), "api_secret")
     key_header = check_header_name(values.word("key_header"), "key_header")
@@ -141,6 +146,24 @@ def _build_api_key_secret(values: FieldValues, base_url: str | None) -> Credenti
     if key_header.lower() == second_header.lower():
         raise CredentialFormatError("second_header", "is the same as the header for the key; give two names")
     return ApiKeyPair(key, secret, key_header, second_header)
+
+
+def _build_hmac(values: FieldValues, key: Secret, secret: Secret) -> HmacSigned:
+    headers = read_texts(values.mapping("sign_headers"), "sign_headers")
+    for name in headers:
+        check_header_name(name, "sign_headers")
+    check_no_controls(key.reveal(), "api_key")
+    return HmacSigned(
+        key,
+        secret,
+        string_to_sign=values.word("string_to_sign"),
+        headers=headers,
+        hash_name=cast("Any", values.word("hash_name")),
+        encoding=cast("Any", values.word("signature_encoding")),
+        body_hash_encoding=cast("Any", values.word("body_hash_encoding")),
+        secret_encoding=cast("Any", values.word("key_encoding")),
+        timestamp_format=cast("Any", values.word("time_format")),
+    )
 
 
 def _build_basic(values: FieldValues, base_url: str | None) -> Basic:

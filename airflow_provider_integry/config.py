@@ -7,6 +7,8 @@ variable ``AIRFLOW__INTEGRY__X``.
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from airflow.sdk.configuration import conf
 
 SECTION = "integry"
@@ -14,7 +16,8 @@ SECTION = "integry"
 
 def connectors_folder() -> str | None:
     """Return the folder with connector files; None when the option is empty."""
-    return conf.get(SECTION, "connectors_folder", fallback="") or None
+    folder = conf.get(SECTION, "connectors_folder", fallback="")
+    return str(Path(folder).expanduser()) if folder else None
 
 
 def max_xcom_bytes() -> int:

@@ -223,3 +223,61 @@ BASIC_FIELDS: tuple[Field, ...] = (
         column="password",
     ),
 )
+HMAC_FIELDS: tuple[Field, ...] = (
+    Field(
+        "string_to_sign",
+        "String to sign",
+        "hmac: what is signed, with placeholders: {method}, {url}, {host}, {path}, {query}, {path_and_query},"
+        " {sorted_query}, {body}, {body_hash}, {content_type}, {timestamp}, {nonce}, {key}. A line break is \\n.",
+        required_when=("pair_style", "hmac"),
+        placeholder="{timestamp}{method}{path_and_query}{body}",
+    ),
+    Field(
+        "sign_headers",
+        "Headers with the signature",
+        "hmac: the headers to send, as a JSON object; {signature} and the placeholders stand for their values.",
+        "object",
+        required_when=("pair_style", "hmac"),
+        placeholder='{"X-Key": "{key}", "X-Time": "{timestamp}", "X-Signature": "{signature}"}',
+    ),
+    Field(
+        "hash_name",
+        "Hash",
+        "hmac: hash of the signature and of {body_hash}.",
+        "choice",
+        choices=("sha256", "sha512", "sha384", "sha1", "md5"),
+        default="sha256",
+    ),
+    Field(
+        "signature_encoding",
+        "Signature encoding",
+        "hmac: how the signature is written.",
+        "choice",
+        choices=("hex", "base64", "base64url"),
+        default="hex",
+    ),
+    Field(
+        "body_hash_encoding",
+        "Body hash encoding",
+        "hmac: how {body_hash} is written.",
+        "choice",
+        choices=("hex", "base64", "base64url"),
+        default="hex",
+    ),
+    Field(
+        "key_encoding",
+        "Key encoding",
+        "hmac: how the bytes of the API secret are written.",
+        "choice",
+        choices=("text", "base64", "hex"),
+        default="text",
+    ),
+    Field(
+        "time_format",
+        "Time format",
+        "hmac: how {timestamp} is written.",
+        "choice",
+        choices=("seconds", "milliseconds", "iso8601", "http_date"),
+        default="seconds",
+    ),
+)

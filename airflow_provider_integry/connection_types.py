@@ -15,6 +15,7 @@ from airflow_provider_integry.connection_fields import (
     BASIC_FIELDS,
     CONNECTOR_FIELD,
     HEADER_FIELDS,
+    HMAC_FIELDS,
     KEY_FIELDS,
     Field,
     base_url_field,
@@ -100,6 +101,21 @@ CONNECTION_TYPES: tuple[ConnectionType, ...] = (
                 "secret",
             ),
             Field("realm", "Realm", "Sent in the header where the API asks for one.", placeholder="123456_SB1"),
+            Field(
+                "placement",
+                "Parameters go into",
+                "Where the API wants the signature. 'body' is for APIs that take forms.",
+                "choice",
+                choices=("header", "query", "body"),
+                default="header",
+            ),
+            Field(
+                "body_hash",
+                "Body hash",
+                "Sign a hash of a body that is no form (oauth_body_hash), where the API asks for it.",
+                "boolean",
+                default=False,
+            ),
             *ADVANCED_FIELDS,
         ),
         {
@@ -254,15 +270,17 @@ CONNECTION_TYPES: tuple[ConnectionType, ...] = (
             Field(
                 "pair_style",
                 "Sent as",
-                "headers: each in a header of its own. basic: as user name and password of Basic authentication.",
+                "headers: each in a header of its own. basic: as user name and password of Basic authentication."
+                " hmac: the secret signs each request, as the fields below say.",
                 "choice",
-                choices=("headers", "basic"),
+                choices=("headers", "basic", "hmac"),
                 default="headers",
             ),
             Field("key_header", "Header for the key", "With 'headers': name of the header.", default="X-Api-Key"),
             Field(
                 "second_header", "Header for the second", "With 'headers': name of the header.", default="X-Api-Secret"
             ),
+            *HMAC_FIELDS,
             *ADVANCED_FIELDS,
         ),
         {

@@ -40,8 +40,7 @@ beyond a short, redacted excerpt. `retryable` says whether the same call may suc
     └── ActivityError                    the API was reached and the activity failed
         ├── HttpStatusError              status 4xx
         │   ├── ThrottledError           status 429 (retryable)
-        │   └── ServerError              status 5xx (retryable)
-        ├── ApiError                     an error inside a 2xx answer
+        │   └── ServerError              status 5xx, 408, 425 (retryable)
         ├── ResponseFormatError          the answer is not what the connector describes
         ├── PagingError                  paging loops or leads elsewhere
         └── ResultTooLargeError          more than fits into XCom
@@ -203,7 +202,7 @@ class NotAuthorizedError(AuthorizationError):
 
 
 class CredentialsRejectedError(AuthorizationError):
-    """The API refuses the credential (status 401, or what the connector declares as that)."""
+    """The API refuses the credential (status 401)."""
 
     def __init__(self, conn_id: str, status: int, detail: str = "") -> None:
         tail = f" It says: {detail}" if detail else ""
@@ -408,13 +407,9 @@ class ThrottledError(HttpStatusError):
 
 
 class ServerError(HttpStatusError):
-    """Status 5xx."""
+    """Status 5xx, 408 or 425: the server could not answer now."""
 
     retryable = True
-
-
-class ApiError(ActivityError):
-    """An error inside a 2xx answer, as the connector declares it."""
 
 
 class ResponseFormatError(ActivityError):

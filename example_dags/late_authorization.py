@@ -3,6 +3,9 @@
 The connection ``acme_account`` (*Integry OAuth 2.0*, grant type ``refresh_token``) exists, but its
 refresh token is still missing. The sensor waits in the triggerer, where waiting costs no worker.
 As soon as the token is pasted into the connection's form, the DAG goes on.
+
+Acme's refresh tokens work once, and what a task gets in exchange ends with the task: a second run
+of this DAG needs a new token in the form.
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@ from __future__ import annotations
 from base64 import b64encode
 
 from airflow_provider_integry.auth.credentials import ApiKey, ApiKeyPair, Basic, BearerToken, Credentials
+from airflow_provider_integry.auth.hmac_signing import HmacSigned, sign_hmac
 from airflow_provider_integry.auth.wire import HttpRequest
 
 
@@ -16,14 +17,14 @@ def encode_basic(username: str, password: str) -> str:
     return "Basic " + b64encode(f"{username}:{password}".encode()).decode("ascii")
 
 
-def apply(request: HttpRequest, credentials: Credentials, *, timestamp: int, nonce: str) -> HttpRequest:
+def apply(request: HttpRequest, credentials: Credentials, *, timestamp: float, nonce: str) -> HttpRequest:
     """Return the request as it has to be sent with these credentials.
 
     Args:
         request: The request; a credential that it already carries in the same place is replaced.
         credentials: Any of the mechanisms.
-        timestamp: UTC epoch seconds; used by OAuth 1.0a alone.
-        nonce: Unique text; used by OAuth 1.0a alone.
+        timestamp: UTC epoch seconds; used by what signs (OAuth 1.0a, HMAC).
+        nonce: Unique text; used by what signs.
     Raises:
         CredentialFormatError: The request cannot be signed as it is.
     """
@@ -37,11 +38,13 @@ def apply(request: HttpRequest, credentials: Credentials, *, timestamp: int, non
             return request.with_header("Authorization", encode_basic(username, password.reveal()))
         case BearerToken():
             return request.with_header(credentials.name, credentials.prefix + credentials.token.reveal())
+        case HmacSigned():
+            return sign_hmac(request, credentials, timestamp=timestamp, nonce=nonce)
         case _:
             # Lazy for start-up cost: oauthlib is needed by one connection type of eight.
             from airflow_provider_integry.auth.oauth1 import sign
 
-            return sign(request, credentials, timestamp=timestamp, nonce=nonce)
+            return sign(request, credentials, timestamp=int(timestamp), nonce=nonce)
 
 
 def _apply_key(request: HttpRequest, credentials: ApiKey) -> HttpRequest:

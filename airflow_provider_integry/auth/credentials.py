@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
+from airflow_provider_integry.auth.hmac_signing import HmacSigned
 from airflow_provider_integry.errors import CredentialFormatError
 from airflow_provider_integry.secret import Secret
 
@@ -17,6 +18,21 @@ KeyLocation = Literal["header", "query", "cookie"]
 SignatureMethod = Literal[
     "HMAC-SHA1", "HMAC-SHA256", "HMAC-SHA512", "RSA-SHA1", "RSA-SHA256", "RSA-SHA512", "PLAINTEXT"
 ]
+
+Placement = Literal["header", "query", "body"]
+# RFC 5849 section 3.1, and the body hash of the later extension.
+OAUTH1_PARAMETERS = frozenset(
+    {
+        "oauth_consumer_key",
+        "oauth_token",
+        "oauth_signature_method",
+        "oauth_timestamp",
+        "oauth_nonce",
+        "oauth_version",
+        "oauth_signature",
+        "oauth_body_hash",
+    }
+)
 
 # For `fullmatch`: `match` with `$` would let a line break at the end through.
 _HEADER_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
@@ -157,6 +173,8 @@ class OAuth1:
         signature_method: As in RFC 5849, or a later vendor's variant of it.
         realm: Sent in the header, never part of the signature.
         private_key: PEM for the RSA methods.
+        placement: Where the protocol's parameters go (RFC 5849 section 3.5); ``body`` needs a form.
+        has_body_hash: Whether a body that is no form is covered by `oauth_body_hash`.
     """
 
     consumer_key: str
@@ -166,6 +184,8 @@ class OAuth1:
     signature_method: SignatureMethod = "HMAC-SHA1"
     realm: str | None = None
     private_key: Secret | None = None
+    placement: Placement = "header"
+    has_body_hash: bool = False
 
     def __post_init__(self) -> None:
         if not self.consumer_key:
@@ -185,7 +205,7 @@ class OAuth1:
                 raise CredentialFormatError("Realm", "holds a quote or backslash; remove it")
 
 
-Credentials = ApiKey | ApiKeyPair | Basic | BearerToken | OAuth1
+Credentials = ApiKey | ApiKeyPair | Basic | BearerToken | HmacSigned | OAuth1
 
 
 class Carriers(NamedTuple):
@@ -207,6 +227,12 @@ def carriers_of(credentials: Credentials) -> Carriers:
             return Carriers(frozenset({name.lower()}), none)
         case ApiKeyPair():
             return Carriers(frozenset({credentials.key_name.lower(), credentials.secret_name.lower()}), none)
+        case HmacSigned(headers=headers):
+            return Carriers(frozenset(name.lower() for name in headers), none)
+        case OAuth1(placement="query"):
+            return Carriers(none, OAUTH1_PARAMETERS)
+        case OAuth1(placement="body"):
+            return Carriers(none, none)
         case _:
             return Carriers(frozenset({"authorization"}), none)
 
@@ -216,7 +242,7 @@ def secrets_of(credentials: Credentials) -> tuple[Secret, ...]:
     match credentials:
         case ApiKey(key=key):
             return (key,)
-        case ApiKeyPair():
+        case ApiKeyPair() | HmacSigned():
             return (credentials.key, credentials.secret)
         case Basic(password=password):
             return (password,)

@@ -99,7 +99,7 @@ def check_template(template: str, what: str, allowed: frozenset[str]) -> None:
             )
 
 
-def sign(request: HttpRequest, credentials: HmacSigned, *, timestamp: float, nonce: str) -> HttpRequest:
+def sign_hmac(request: HttpRequest, credentials: HmacSigned, *, timestamp: float, nonce: str) -> HttpRequest:
     """Return the request with the declared headers.
 
     Args:
@@ -181,7 +181,7 @@ def _secret_bytes(credentials: HmacSigned) -> bytes:
             return bytes.fromhex(text)
     except (binascii.Error, ValueError):
         raise CredentialFormatError(
-            "api_secret", f"is not {credentials.secret_encoding}; set secret's encoding to how it is written"
+            "api_secret", f"is not {credentials.secret_encoding}; set key_encoding to how it is written"
         ) from None
     return text.encode("utf-8")
 

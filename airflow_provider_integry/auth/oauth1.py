@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, cast
 from urllib.parse import quote
 
-from oauthlib.oauth1 import Client
+from oauthlib.oauth1 import SIGNATURE_TYPE_AUTH_HEADER, SIGNATURE_TYPE_BODY, SIGNATURE_TYPE_QUERY, Client
 
-from airflow_provider_integry.auth.credentials import OAuth1
+from airflow_provider_integry.auth.credentials import OAUTH1_PARAMETERS, OAuth1
 from airflow_provider_integry.auth.wire import HttpRequest
 from airflow_provider_integry.errors import CredentialFormatError
 
 FORM = "application/x-www-form-urlencoded"
+_SIGNATURE_TYPES = {
+    "header": SIGNATURE_TYPE_AUTH_HEADER,
+    "query": SIGNATURE_TYPE_QUERY,
+    "body": SIGNATURE_TYPE_BODY,
+}
 
 
 def build_client(credentials: OAuth1, *, timestamp: int | None = None, nonce: str | None = None) -> Client:
@@ -35,33 +41,75 @@ def build_client(credentials: OAuth1, *, timestamp: int | None = None, nonce: st
         realm=credentials.realm,
         timestamp=None if timestamp is None else str(timestamp),
         nonce=nonce,
+        signature_type=_SIGNATURE_TYPES[credentials.placement],
     )
 
 
 def sign(request: HttpRequest, credentials: OAuth1, *, timestamp: int, nonce: str) -> HttpRequest:
-    """Return the request with an ``Authorization: OAuth …`` header.
+    """Return the request with the protocol's parameters in its header, query or form.
 
-    A form-encoded body is part of the signature; any other body is not (RFC 5849 section 3.4.1.3.1).
+    A form-encoded body is part of the signature (RFC 5849 section 3.4.1.3.1); any other body only by its
+    hash, where the credentials ask for one. Parameters of an earlier signature are replaced.
 
     Raises:
-        CredentialFormatError: The URL or the form body cannot be signed as it is.
+        CredentialFormatError: The request cannot be signed as it is.
     """
     content_type = (request.header("Content-Type") or "").split(";")[0].strip().lower()
     is_form = content_type == FORM and request.body is not None
+    if credentials.placement == "body":
+        request, is_form = _as_form(request, is_form=is_form), True
+    if credentials.placement == "query":
+        request = replace(request, url=_without_parameters(request.url))
     client = build_client(credentials, timestamp=timestamp, nonce=nonce)
     try:
-        _, headers, _ = client.sign(
+        url, headers, body = client.sign(
             _encode_query(request.url),
             http_method=cast("Any", request.method),  # the stub names nine methods, the code takes any
-            body=(request.body or b"").decode("utf-8") if is_form else None,
-            headers={"Content-Type": FORM} if is_form else {},
+            body=_signed_body(request, credentials, is_form=is_form),
+            headers={"Content-Type": FORM if is_form else content_type or "application/octet-stream"},
         )
     except ValueError:
         raise CredentialFormatError(
             "OAuth 1.0a signature",
             "cannot be made: percent-encode the URL's query and the form body, and check the private key",
         ) from None
+    if credentials.placement == "query":
+        return replace(request, url=url)
+    if credentials.placement == "body":
+        return replace(request, body=(body or "").encode("utf-8"))
     return request.with_header("Authorization", headers["Authorization"])
+
+
+def _signed_body(request: HttpRequest, credentials: OAuth1, *, is_form: bool) -> str | None:
+    """Return the body as oauthlib is to see it: a form, one to be hashed, or none."""
+    if is_form or (credentials.has_body_hash and request.body):
+        return (request.body or b"").decode("utf-8")
+    return None
+
+
+def _as_form(request: HttpRequest, *, is_form: bool) -> HttpRequest:
+    """Return the request as a form without the parameters of an earlier signature.
+
+    Raises:
+        CredentialFormatError: It has a body that is no form.
+    """
+    if request.body and not is_form:
+        raise CredentialFormatError(
+            "OAuth 1.0a signature", "goes into the body, but this body is no form; set placement to header or query"
+        )
+    form = _drop_parameters((request.body or b"").decode("utf-8", "replace"))
+    return replace(request, body=form.encode("utf-8")).with_header("Content-Type", FORM)
+
+
+def _without_parameters(url: str) -> str:
+    head, mark, query = url.partition("?")
+    kept = _drop_parameters(query)
+    return head + (mark + kept if kept else "")
+
+
+def _drop_parameters(text: str) -> str:
+    pieces = [piece for piece in text.split("&") if piece]
+    return "&".join(piece for piece in pieces if piece.split("=", 1)[0] not in OAUTH1_PARAMETERS)
 
 
 def _encode_query(url: str) -> str:

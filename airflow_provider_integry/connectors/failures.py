@@ -31,12 +31,12 @@ def build_status_error(activity: str, response: HttpResponse, now: float | None 
         response: The answer.
         now: Current time, UTC epoch seconds; without it a Retry-After date is not understood.
     Returns:
-        ThrottledError for 429, ServerError for 5xx, else HttpStatusError.
+        ThrottledError for 429, ServerError for 5xx, 408 and 425, else HttpStatusError.
     """
     kind: type[HttpStatusError] = HttpStatusError
     if response.status == 429:
         kind = ThrottledError
-    elif response.status >= 500:
+    elif response.status >= 500 or response.status in (408, 425):
         kind = ServerError
     return kind(
         activity,

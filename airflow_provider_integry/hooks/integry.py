@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseHook
 
 from airflow_provider_integry.auth.credentials import ApiKey, BearerToken
+from airflow_provider_integry.auth.oauth2 import OAuth2Settings
 from airflow_provider_integry.auth.readiness import Readiness
 from airflow_provider_integry.errors import (
     AuthorizationError,
@@ -233,7 +234,8 @@ class IntegryHook(BaseHook):
         except IntegryError as error:
             return find_readiness(_raiser(error), None)
         if not verify:
-            return find_readiness(self._look_up, None)
+            # A connector is a file: reading it would block the loop.
+            return await asyncio.to_thread(find_readiness, self._look_up, None)
         try:
             account = await self._awho_am_i()
         except IntegryError as error:
@@ -243,9 +245,14 @@ class IntegryHook(BaseHook):
     def test_connection(self) -> tuple[bool, str]:
         """Call the user-information endpoint: what the Test button of the connection form shows.
 
-        The connection's name is left out of the message: the form tests under a made-up one.
+        The connection's name is left out of the message: the form tests under a made-up one. A pasted
+        refresh token is not spent: the service may accept it only once, and what it gives in return
+        would be lost with this process.
         """
         try:
+            auth = self.settings.auth
+            if isinstance(auth, OAuth2Settings) and auth.grant_type == "refresh_token":
+                return self._describe_untried()
             findings = self.find(verify=True)
         except IntegryError as error:
             return False, self._without_name(str(error))
@@ -268,6 +275,12 @@ class IntegryHook(BaseHook):
             raise ConnectionConfigError(settings.conn_id, "conn_type", problem)
         self._masker.mask(settings.secrets)
         return settings
+
+    def _describe_untried(self) -> tuple[bool, str]:
+        findings = self.find()
+        if findings.readiness is not Readiness.READY:
+            return False, self._without_name(findings.describe())
+        return True, "The settings are complete. The refresh token was not tried, as it may be good for one use only."
 
     def _without_name(self, message: str) -> str:
         rest = message.removeprefix(f"Connection '{self.integry_conn_id}'").lstrip(",: ")

@@ -14,7 +14,6 @@ from airflow_provider_integry.errors import (
     InvalidGrantError,
     MissingFieldError,
     NonRenewableTokenError,
-    NotAuthorizedError,
 )
 
 if TYPE_CHECKING:
@@ -62,10 +61,11 @@ def find_readiness(look_up: Callable[[], object], who_am_i: Callable[[], Account
         who_am_i: Asks the API; None when it is not to be asked.
     Raises:
         ConfigurationError: Something typed is wrong, rather than empty: waiting will not mend it.
+        NotAuthorizedError: An end user was given, whose authorizations are not kept yet.
     """
     try:
         look_up()
-    except (MissingFieldError, NotAuthorizedError) as error:
+    except MissingFieldError as error:
         return Findings(decide_readiness(is_complete=False), str(error))
     if who_am_i is None:
         return Findings(decide_readiness(is_complete=True))

@@ -315,6 +315,7 @@ async def read_response(response: aiohttp.ClientResponse, max_bytes: int | None 
     try:
         body = await _read_body(response, max_bytes)
     except (aiohttp.ClientError, asyncio.TimeoutError, OSError) as error:
+        response.close()
         failed = translate(error, url, time.monotonic() - started)[1]
     else:
         return HttpResponse(response.status, tuple(response.headers.items()), body, url)

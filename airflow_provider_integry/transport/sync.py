@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, NoReturn, cast
+from urllib.parse import urljoin
 from uuid import uuid4
 
 import requests
@@ -47,10 +48,20 @@ class SignedAuth(AuthBase):
         self._guard = guard
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        """Sign the request in place."""
+        """Sign the request in place, and watch where its answer redirects to."""
         self._guard.check(request.url or "")
         sign_prepared(request, self._source.get().credentials)
+        request.register_hook("response", self._check_redirect)
         return request
+
+    def _check_redirect(self, response: requests.Response, *args: Any, **kwargs: Any) -> requests.Response:
+        """Refuse a redirect to a host that may not have the credential: requests would take it along."""
+        if response.is_redirect:
+            url = urljoin(response.url, response.headers["Location"])
+            if is_downgrade(response.url, url) or not self._guard.allows(url):
+                problem = f"redirects to {redact_url(url)}, which may not have this connection's credential"
+                raise SyncRedirectRefusedError(redact_url(response.url), f"{problem}; it was not followed")
+        return response
 
 
 class IntegrySession(requests.Session):
@@ -254,9 +265,12 @@ def sign_prepared(request: requests.PreparedRequest, credentials: Credentials) -
     )
     signed = apply(plain, credentials, timestamp=int(time.time()), nonce=uuid4().hex)
     request.url = signed.url
-    for name in carriers_of(credentials).headers:
-        value = signed.header(name)
-        if value is not None:
+    if signed.body is not plain.body:
+        request.prepare_body(signed.body, None)
+        request.headers["Content-Type"] = signed.header("Content-Type") or ""
+    carriers = carriers_of(credentials).headers
+    for name, value in signed.headers:
+        if name.lower() in carriers:
             request.headers[name] = value
 
 

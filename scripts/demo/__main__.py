@@ -119,7 +119,7 @@ def _perform(box: Sandbox, services: Services, accounts: Accounts, ledger: Path 
     found = results.show_records(api, runs, box)
     read_back = results.read_back(services, found["variable"])
     counts = results.show_token_counts(box)
-    show(f"The page to open: {box.airflow_url}/dags/crm_contacts/runs/{runs[1].run_id}")
+    show(f"The page to open ('make up' keeps it there): {box.airflow_url}/dags/crm_contacts/runs/{runs[1].run_id}")
     return {
         "url": box.airflow_url,
         "acme_url": box.acme_url,

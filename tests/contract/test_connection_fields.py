@@ -155,9 +155,8 @@ def as_json_with_extra_as_text(make: type, full: dict[str, Any]) -> Any:
 
 def as_uri_by_hand(make: type, full: dict[str, Any]) -> Any:
     login, password = (quote(full.get(name) or "", safe="") for name in ("login", "password"))
-    uri = (
-        f"{full['conn_type'].replace('_', '-')}://{login}:{password}@{quote(full['host'], safe='')}/?"
-        + urlencode(to_texts(full["extra"]))
+    uri = f"{full['conn_type'].replace('_', '-')}://{login}:{password}@{quote(full['host'], safe='')}/?" + urlencode(
+        to_texts(full["extra"])
     )
     return make(conn_id="c1", uri=uri)
 

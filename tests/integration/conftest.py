@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, contextmanager
 
 import pytest
+from airflow.sdk._shared.secrets_masker import reset_secrets_masker
 
 from integration.certificates import make_tls_files
 from integration.loopback import CLIENTS, Server, TokenServer, connection, open_client, to_variable
@@ -13,10 +14,14 @@ from airflow_provider_integry.authorizations.tokens import forget_sources
 
 
 @pytest.fixture(autouse=True)
-def _no_tokens_from_another_test():
-    forget_sources()
+def _new_process():
+    """Begin as a new process would: without tokens, and with a log masker that knows no secret.
+
+    Airflow's masker gets slower with each secret; a task knows a few, a test run makes thousands.
+    """
     yield
     forget_sources()
+    reset_secrets_masker()
 
 
 @pytest.fixture
@@ -33,19 +38,38 @@ def token_server():
         yield server
 
 
+@contextmanager
+def opener(kind):
+    with ExitStack() as stack:
+
+        def build(target, *args, **fields):
+            raw = connection(target, *args, **fields) if isinstance(target, str | None) else target
+            return stack.enter_context(closing(open_client(kind, raw)))
+
+        yield build
+
+
 @pytest.fixture(params=sorted(CLIENTS))
 def open_session(request):
     """Open the sync and the async session: ``open_session(server.url, max_retries=0).request("GET", "/x")``.
 
     The first argument is a base URL, with the fields of the connection after it, or a whole connection.
     """
-    with ExitStack() as stack:
+    with opener(request.param) as build:
+        yield build
 
-        def build(target, *args, **fields):
-            raw = connection(target, *args, **fields) if isinstance(target, str | None) else target
-            return stack.enter_context(closing(open_client(request.param, raw)))
 
-        build.kind = request.param
+@pytest.fixture
+def open_sync():
+    """Open the sync session as `open_session` does."""
+    with opener("sync") as build:
+        yield build
+
+
+@pytest.fixture
+def open_async():
+    """Open the async session as `open_session` does."""
+    with opener("async") as build:
         yield build
 
 

@@ -6,8 +6,11 @@ the credential must turn 200 into 401; an expired token must be renewed, and the
 
 from __future__ import annotations
 
+import asyncio
 import json
+import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -98,13 +101,23 @@ def connect(monkeypatch: pytest.MonkeyPatch) -> Iterator[Connect]:
 
     yield make
     for hook in hooks:
-        hook.get_conn().close()
+        with suppress(errors.ConfigurationError):
+            hook.get_conn().close()
 
 
 def get_status(hook: IntegryHook, path: str = "/resource") -> int:
-    response = hook.get_conn().get(path)
-    assert response.headers["Content-Type"] == "application/json"
-    return response.status_code
+    return hook.get_conn().get(path).status_code
+
+
+def get_async_status(hook: IntegryHook, method: str = "GET", url: str = "/resource", **kwargs: Any) -> int:
+    async def ask() -> int:
+        async with hook.get_async_conn() as session, session.request(method, url, **kwargs) as response:
+            return response.status
+
+    return asyncio.run(ask())
+
+
+BOTH_SESSIONS = pytest.mark.parametrize("ask", [get_status, get_async_status], ids=["sync", "async"])
 
 
 def check_case(connect: Connect, server: LiveServer, case: Case) -> None:
@@ -112,14 +125,16 @@ def check_case(connect: Connect, server: LiveServer, case: Case) -> None:
     assert get_status(connect(case, server.url)) == 200
     for name in case.credentials:
         hook = connect(case.changed(name), server.url)
-        assert (name, refused_with(hook)) == (name, 401)
+        assert (name, refused_with(hook, get_status)) == (name, 401)
+        assert (name, refused_with(hook, get_async_status)) == (name, 401)
+    assert get_async_status(connect(case, server.url)) == 200
     assert get_status(connect(case, server.url)) == 200
 
 
-def refused_with(hook: IntegryHook) -> int:
+def refused_with(hook: IntegryHook, ask: Callable[[IntegryHook], int]) -> int:
     """Return the status with which API or token endpoint refuse."""
     try:
-        return get_status(hook)
+        return ask(hook)
     except errors.TokenEndpointError as error:
         return error.status
 
@@ -278,6 +293,8 @@ def test_oauth1_signs_every_kind_of_request(serve, connect, oauth1, rsa_pair, me
     hook = connect(oauth1_case(method, rsa_pair.private_pem), server.url)
 
     assert hook.get_conn().request(**request_).status_code == 200
+    if "files" not in request_:
+        assert get_async_status(hook, **request_) == 200
 
 
 def test_oauth1_never_uses_a_nonce_twice(serve, connect, oauth1, rsa_pair):
@@ -402,14 +419,15 @@ def test_a_jwt_that_has_expired_is_fetched_again_before_it_is_sent(serve, connec
     assert (server.count("/login"), server.count("/resource")) == (1, 1)
 
 
-def test_a_jwt_that_the_api_refuses_is_fetched_again_and_the_request_is_sent_once_more(serve, connect, jwt_api):
+@BOTH_SESSIONS
+def test_a_jwt_that_the_api_refuses_is_fetched_again_and_the_request_is_sent_once_more(serve, connect, jwt_api, ask):
     server = serve(jwt_api.build())
     hook = connect(login_case("/login", "json"), server.url)
-    assert get_status(hook) == 200
+    assert ask(hook) == 200
     jwt_api.revoke_issued()
     server.forget()
 
-    assert get_status(hook) == 200
+    assert ask(hook) == 200
     assert [one.status for one in server.requests("/resource")] == [401, 200]
     assert server.count("/login") == 1
 
@@ -487,22 +505,45 @@ def test_a_refresh_token_with_one_changed_character_is_an_invalid_grant(serve, c
     assert server.count("/resource") == 0
 
 
+@BOTH_SESSIONS
 @pytest.mark.parametrize("rotation", ["none", "strict"])
-def test_a_token_that_the_api_refuses_is_refreshed_and_the_request_is_sent_once_more(serve, connect, caplog, rotation):
+def test_a_token_that_the_api_refuses_is_refreshed_and_the_request_is_sent_once_more(serve, connect, rotation, ask):
     api = OAuth2Api(Client(CLIENT_ID, PLAIN_SECRET), rotation=rotation)
     server = serve(api.build())
     case = oauth2_case(server.url, grant_type="refresh_token", refresh_token=api.authorize())
     hook = connect(case, server.url)
-    assert get_status(hook) == 200
+    assert ask(hook) == 200
 
     for _ in range(3):
         api.expire_access_tokens()
         server.forget()
 
-        assert get_status(hook) == 200
+        assert ask(hook) == 200
         assert [one.status for one in server.requests("/resource")] == [401, 200]
         assert server.count("/token") == 1
     assert api.family_revocations == 0
+
+
+def test_twenty_threads_with_hooks_of_their_own_cause_one_refresh_where_each_refresh_token_works_once(serve, connect):
+    api = OAuth2Api(Client(CLIENT_ID, PLAIN_SECRET), rotation="strict", latency_s=0.2)
+    server = serve(api.build())
+    case = oauth2_case(server.url, grant_type="refresh_token", refresh_token=api.authorize())
+    hooks = [connect(case, server.url) for _ in range(20)]
+    assert [get_status(hook) for hook in hooks] == [200] * 20
+    assert server.count("/token") == 1
+    api.expire_access_tokens()
+    server.forget()
+    statuses: list[int] = []
+
+    threads = [threading.Thread(target=lambda one=hook: statuses.append(get_status(one))) for hook in hooks]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert statuses == [200] * 20
+    assert server.count("/token") == 1
+    assert (server.count("/resource", status=200), api.family_revocations) == (20, 0)
 
 
 def test_a_token_that_is_about_to_expire_is_refreshed_before_it_is_sent(serve, connect):
@@ -565,25 +606,16 @@ def test_a_token_endpoint_that_redirects_gets_no_secret_sent_elsewhere(serve, co
 
 # -- what all have in common -----------------------------------------------------------------------
 
-ALL_CASES = {
-    "integry_api_key": lambda api: Case("integry_api_key", {"password": KEY}, {}, ()),
-    "integry_basic": lambda api: Case("integry_basic", {"login": "ada", "password": KEY}, {}, ()),
-}
-
 
 @pytest.mark.parametrize("host", ["", None])
 def test_an_empty_base_url_is_refused_and_named(connect, host):
     hook = connect(Case("integry_basic", {"login": "ada", "password": KEY}, {}, ()), host)
-    hook.get_conn, get_conn = lambda: _Closed(), hook.get_conn  # type: ignore[method-assign]
 
     with pytest.raises(errors.MissingFieldError) as caught:
-        get_conn()
+        hook.get_conn()
+
     assert caught.value.field == "host"
-
-
-class _Closed:
-    def close(self) -> None:
-        """Nothing was opened."""
+    assert "Base URL" in str(caught.value)
 
 
 def test_nothing_is_sent_to_another_host(serve, connect):

@@ -12,7 +12,7 @@ from contextlib import ExitStack, closing, contextmanager
 
 import pytest
 import requests
-from integration.loopback import Answer, Raw, connection, drip, open_client
+from integration.loopback import Answer, Raw, drip
 
 from airflow_provider_integry import __version__
 from airflow_provider_integry.errors import (
@@ -395,12 +395,6 @@ def test_the_total_time_counts_redirects_too(answer_with, open_session):
 # -- what people expect of requests -----------------------------------------------------------------
 
 
-@pytest.fixture
-def open_sync(answer_with):
-    with ExitStack() as stack:
-        yield lambda url, **fields: stack.enter_context(closing(open_client("sync", connection(url, **fields)))).session
-
-
 @pytest.mark.parametrize(
     ("answer", "fields", "expected"),
     [
@@ -412,7 +406,7 @@ def open_sync(answer_with):
     ],
 )
 def test_errors_are_caught_by_code_written_for_requests(answer_with, open_sync, answer, fields, expected):
-    session = open_sync(answer_with(answer).url, max_retries=0, **fields)
+    session = open_sync(answer_with(answer).url, max_retries=0, **fields).session
 
     with pytest.raises(expected) as caught:
         session.get("/x")
@@ -421,12 +415,12 @@ def test_errors_are_caught_by_code_written_for_requests(answer_with, open_sync, 
 
 def test_a_refused_connection_is_a_connection_error_of_requests(open_sync, refused_port):
     with pytest.raises(requests.ConnectionError):
-        open_sync(f"http://127.0.0.1:{refused_port}", max_retries=0).get("/x")
+        open_sync(f"http://127.0.0.1:{refused_port}", max_retries=0).session.get("/x")
 
 
 @pytest.mark.parametrize("timeout", [None, 0.2, (5, 0.2)])
 def test_a_timeout_is_set_whatever_the_caller_says(answer_with, open_sync, timeout):
-    session = open_sync(answer_with(Raw((30.0,))).url, max_retries=0, timeout_s=0.2)
+    session = open_sync(answer_with(Raw((30.0,))).url, max_retries=0, timeout_s=0.2).session
 
     with ends_within(2.0), pytest.raises(RequestTimeoutError):
         session.get("/x", timeout=timeout)
@@ -434,7 +428,7 @@ def test_a_timeout_is_set_whatever_the_caller_says(answer_with, open_sync, timeo
 
 def test_a_prepared_request_is_signed_and_held_to_the_timeout_too(answer_with, open_sync):
     server = answer_with(Raw((30.0,)))
-    session = open_sync(server.url, max_retries=0, timeout_s=0.2)
+    session = open_sync(server.url, max_retries=0, timeout_s=0.2).session
 
     with ends_within(2.0), pytest.raises(RequestTimeoutError):
         session.send(session.prepare_request(requests.Request("GET", f"{server.url}/x")))
@@ -444,12 +438,12 @@ def test_a_prepared_request_is_signed_and_held_to_the_timeout_too(answer_with, o
 def test_an_answer_that_breaks_off_is_asked_for_again(answer_with, open_sync):
     server = answer_with(CUT_OFF, Answer(200, b"whole"))
 
-    assert open_sync(server.url).get("/x").content == b"whole"
+    assert open_sync(server.url).session.get("/x").content == b"whole"
 
 
 def test_files_cookies_and_hooks_work_as_in_requests(answer_with, open_sync):
     server = answer_with(Answer(200, headers={"Set-Cookie": "seen=1"}))
-    session = open_sync(server.url)
+    session = open_sync(server.url).session
     hooked = []
 
     session.post("/x", files={"file": ("a.txt", b"content")}, hooks={"response": lambda r, **_: hooked.append(r)})
@@ -464,7 +458,7 @@ def test_files_cookies_and_hooks_work_as_in_requests(answer_with, open_sync):
 
 
 def test_a_streamed_answer_is_read_piece_by_piece(answer_with, open_sync):
-    session = open_sync(answer_with(Answer(200, b"0123456789")).url)
+    session = open_sync(answer_with(Answer(200, b"0123456789")).url).session
 
     with session.get("/x", stream=True) as response:
         assert list(response.iter_content(4)) == [b"0123", b"4567", b"89"]
@@ -472,7 +466,7 @@ def test_a_streamed_answer_is_read_piece_by_piece(answer_with, open_sync):
 
 def test_threads_share_a_session(answer_with, open_sync):
     server = answer_with()
-    session = open_sync(server.url)
+    session = open_sync(server.url).session
     failed = []
 
     def work():

@@ -176,10 +176,8 @@ def test_twenty_threads_with_a_refused_token_cause_one_refresh(api, server):
     assert fresh[0] != text_of(stale)
 
 
-def test_twenty_threads_that_meet_an_expired_token_cause_one_refresh(api, server, open_session):
-    if open_session.kind == "async":
-        pytest.skip("threads drive the sync session")
-    session = open_session(oauth2(server)).session
+def test_twenty_threads_that_meet_an_expired_token_cause_one_refresh(api, server, open_sync):
+    session = open_sync(oauth2(server)).session
     session.get("/me")
     api.latency_s = 0.2
     api.expire_access_tokens()
@@ -191,10 +189,8 @@ def test_twenty_threads_that_meet_an_expired_token_cause_one_refresh(api, server
     assert len(server.requests("/me", status=401)) <= 20
 
 
-def test_twenty_tasks_that_meet_an_expired_token_cause_one_refresh(api, server, open_session):
-    if open_session.kind == "sync":
-        pytest.skip("tasks drive the async session")
-    client = open_session(oauth2(server))
+def test_twenty_tasks_that_meet_an_expired_token_cause_one_refresh(api, server, open_async):
+    client = open_async(oauth2(server))
     client.request("GET", "/me")
     api.latency_s = 0.2
     api.expire_access_tokens()

@@ -82,14 +82,13 @@ def test_what_says_nothing_about_the_authorization_is_raised(error):
         find_readiness(nothing, raiser(error))
 
 
-@pytest.mark.parametrize(
-    "error",
-    [
-        MissingFieldError("acme", "password", "is empty"),
-        NotAuthorizedError("acme", "user-7", "nobody has authorized"),
-    ],
-)
-def test_what_is_not_there_yet_is_pending_and_the_api_is_not_asked(error):
+def test_an_end_user_whose_authorization_cannot_come_is_an_error_and_not_waited_for():
+    with pytest.raises(NotAuthorizedError):
+        find_readiness(raiser(NotAuthorizedError("acme", "user-7", "not kept yet")), None)
+
+
+def test_what_is_not_there_yet_is_pending_and_the_api_is_not_asked():
+    error = MissingFieldError("acme", "password", "is empty")
     asked = []
 
     findings = find_readiness(raiser(error), lambda: asked.append(1))
