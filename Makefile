@@ -11,14 +11,14 @@ PORT ?=
 ARGS ?=
 VENV := .venv-$(AIRFLOW)
 BIN := $(CURDIR)/$(VENV)/bin
-RUN := PATH="$(BIN):$$PATH" $(BIN)/python
+RUN := PATH="$(BIN):$$PATH" "$(BIN)/python"
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo up test lint bench clean
 
 help: ## Say what can be done
 	@echo "usage: make TARGET [AIRFLOW=3.3|3.2] [PYTHON=python3.12] [ARGS=...]"
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 12
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-8s%s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 setup: ## Make the environment, or renew it after a change of dependencies
 	@python=$$(sh scripts/find_python.sh $(PYTHON)) && \
@@ -37,7 +37,7 @@ lint: setup ## Check style, types and import rules
 	@$(RUN) -m ruff check .
 	@$(RUN) -m ruff format --check .
 	@$(RUN) -m mypy
-	@PATH="$(BIN):$$PATH" $(BIN)/lint-imports
+	@"$(BIN)/lint-imports"
 
 bench: setup ## Measure, side by side with Airflow's own HTTP provider
 	@$(RUN) benchmarks/run.py $(ARGS)

@@ -66,6 +66,11 @@ class JwtLogin:
         body: Body to send, in which ``{username}`` and ``{password}`` stand for the two.
         shape: Where token and expiry are in the answer.
         header_name, header_prefix: Where the token goes on a request.
+        second_url: Endpoint that trades the first token for the one to use; None where one step is all.
+        second_body: JSON body for it, in which ``{token}`` stands for the first token, which is also sent
+            as a Bearer token.
+        second_shape: Where token and expiry are in the second answer.
+        cookie_name: Session cookie that the login sets and that is the credential; None for a token.
     """
 
     url: str
@@ -76,6 +81,10 @@ class JwtLogin:
     shape: TokenShape = field(default_factory=TokenShape)
     header_name: str = "Authorization"
     header_prefix: str = "Bearer "
+    second_url: str | None = None
+    second_body: Mapping[str, Any] = field(default_factory=dict)
+    second_shape: TokenShape = field(default_factory=TokenShape)
+    cookie_name: str | None = None
 
     @property
     def secrets(self) -> tuple[Secret, ...]:
@@ -131,6 +140,17 @@ def build_login_request(settings: JwtLogin) -> HttpRequest:
     headers.append(("Content-Type", "application/x-www-form-urlencoded"))
     form = {name: _form_text(value) for name, value in body.items()}
     return HttpRequest("POST", settings.url, tuple(headers), urlencode(form).encode())
+
+
+def build_second_request(settings: JwtLogin, token: Secret) -> HttpRequest:
+    """Build the request that trades the login's token for the one to use."""
+    headers = [
+        ("Accept", "application/json"),
+        ("Authorization", f"Bearer {token.reveal()}"),
+        ("Content-Type", "application/json"),
+    ]
+    body = _fill(settings.second_body, {"{token}": token.reveal()})
+    return HttpRequest("POST", settings.second_url or "", tuple(headers), json.dumps(body).encode())
 
 
 def _form_text(value: Any) -> str:

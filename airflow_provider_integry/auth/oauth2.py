@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 from urllib.parse import quote_plus, urlencode
 
 from airflow_provider_integry.auth.apply import encode_basic
+from airflow_provider_integry.auth.client_assertion import (
+    CLIENT_ASSERTION_TYPE,
+    JWT_BEARER,
+    AssertionSettings,
+    build_assertion,
+)
 from airflow_provider_integry.auth.token import TokenShape
 from airflow_provider_integry.auth.wire import HttpRequest
-from airflow_provider_integry.errors import NonRenewableTokenError
+from airflow_provider_integry.errors import CredentialFormatError, NonRenewableTokenError
 from airflow_provider_integry.secret import Secret
 
-GrantType = Literal["client_credentials", "refresh_token"]
-ClientAuth = Literal["client_secret_basic", "client_secret_post", "none"]
+GrantType = Literal["client_credentials", "refresh_token", "jwt_bearer"]
+ClientAuth = Literal["client_secret_basic", "client_secret_post", "private_key_jwt", "none"]
 BasicEncoding = Literal["rfc6749", "raw"]
 BodyFormat = Literal["form", "json"]
 FORM = "application/x-www-form-urlencoded"
@@ -27,7 +33,7 @@ class OAuth2Settings:
 
     Attributes:
         grant_type: How the first token is obtained.
-        exchange_url: The token endpoint.
+        exchange_url: The token endpoint; None to ask the issuer for it.
         refresh_url: Where refreshing happens, where that is another URL.
         client_id: Identifier of the application.
         client_secret: Its secret; None for public clients.
@@ -44,10 +50,17 @@ class OAuth2Settings:
         header_name: Header that carries the access token to the API.
         header_prefix: Text before the access token, with its separator.
         shape: Where the parts of the answer are.
+        issuer: The server's identifier, for discovery (RFC 8414) and as audience of assertions.
+        assertion: How to sign assertions, for jwt_bearer and private_key_jwt.
+        assertion_audience: Audience of assertions, where the server wants neither issuer nor endpoint.
+        param_names: Other names of parameters; an empty name leaves the parameter out.
+        extra_headers: Further headers of every token request.
+        method: POST, or GET with the parameters in the query.
+        allow_http: Whether endpoints that discovery finds may be http.
     """
 
     grant_type: GrantType
-    exchange_url: str
+    exchange_url: str | None
     client_id: str
     client_secret: Secret | None = None
     refresh_url: str | None = None
@@ -63,25 +76,60 @@ class OAuth2Settings:
     header_name: str = "Authorization"
     header_prefix: str = "Bearer "
     shape: TokenShape = field(default_factory=TokenShape)
+    issuer: str | None = None
+    assertion: AssertionSettings | None = None
+    assertion_audience: str | None = None
+    param_names: Mapping[str, str] = field(default_factory=dict)
+    extra_headers: Mapping[str, str] = field(default_factory=dict)
+    method: Literal["POST", "GET"] = "POST"
+    allow_http: bool = False
 
     @property
     def secrets(self) -> tuple[Secret, ...]:
         """Every secret in here, for masking and redaction."""
-        return tuple(part for part in (self.client_secret, self.refresh_token) if part)
+        key = self.assertion.key if self.assertion else None
+        return tuple(part for part in (self.client_secret, self.refresh_token, key) if part)
 
 
-def build_client_credentials_request(settings: OAuth2Settings) -> HttpRequest:
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """What a token request needs beside its settings.
+
+    Attributes:
+        endpoint: Token endpoint that discovery found; None for the settings' own.
+        now: Current time, UTC epoch seconds; for assertions.
+        unique: Unique text; for assertions.
+    """
+
+    endpoint: str | None = None
+    now: float = 0.0
+    unique: str = ""
+
+
+def build_client_credentials_request(settings: OAuth2Settings, moment: Moment | None = None) -> HttpRequest:
     """Build the request for a token of the client itself.
 
     Source: RFC 6749 section 4.4.2.
     """
-    params = {"grant_type": "client_credentials"}
-    if settings.scopes:
-        params["scope"] = settings.scope_separator.join(settings.scopes)
-    return _build_token_request(settings, settings.exchange_url, params)
+    moment = moment or Moment()
+    params = {"grant_type": "client_credentials", **_scope(settings)}
+    return _build_token_request(settings, _endpoint(settings, moment), params, moment)
 
 
-def build_refresh_request(settings: OAuth2Settings, refresh_token: Secret | None) -> HttpRequest:
+def build_jwt_bearer_request(settings: OAuth2Settings, moment: Moment) -> HttpRequest:
+    """Build the request that trades a JWT signed here for an access token.
+
+    Source: RFC 7523 section 2.1.
+    """
+    url = _endpoint(settings, moment)
+    assertion = _sign(settings, url, moment, subject=settings.assertion.subject if settings.assertion else None)
+    params = {"grant_type": JWT_BEARER, "assertion": assertion, **_scope(settings)}
+    return _build_token_request(settings, url, params, moment)
+
+
+def build_refresh_request(
+    settings: OAuth2Settings, refresh_token: Secret | None, moment: Moment | None = None
+) -> HttpRequest:
     """Build the request that trades a refresh token for a new access token.
 
     No scope is sent: it would have to be a subset of the grant's (RFC 6749 section 6), and leaving
@@ -95,29 +143,63 @@ def build_refresh_request(settings: OAuth2Settings, refresh_token: Secret | None
             "The access token has expired and there is no refresh token: authorize again, or paste a"
             " refresh token into the connection."
         )
+    moment = moment or Moment()
     params = {"grant_type": "refresh_token", "refresh_token": refresh_token.reveal()}
-    return _build_token_request(settings, settings.refresh_url or settings.exchange_url, params)
+    return _build_token_request(settings, settings.refresh_url or _endpoint(settings, moment), params, moment)
 
 
-def _build_token_request(settings: OAuth2Settings, url: str, params: dict[str, str]) -> HttpRequest:
+def _endpoint(settings: OAuth2Settings, moment: Moment) -> str:
+    return settings.exchange_url or moment.endpoint or ""
+
+
+def _scope(settings: OAuth2Settings) -> dict[str, str]:
+    return {"scope": settings.scope_separator.join(settings.scopes)} if settings.scopes else {}
+
+
+def _build_token_request(settings: OAuth2Settings, url: str, params: dict[str, str], moment: Moment) -> HttpRequest:
     if settings.audience:
         params["audience"] = settings.audience
     if settings.resource:
         params["resource"] = settings.resource
     params.update(settings.extra_params)
-    headers = [("Accept", "application/json")]
+    headers = [("Accept", "application/json"), *settings.extra_headers.items()]
     if settings.client_auth == "client_secret_basic":
         headers.append(("Authorization", _encode_client(settings)))
     else:
-        params["client_id"] = settings.client_id
-        if settings.client_auth == "client_secret_post" and settings.client_secret:
-            params["client_secret"] = settings.client_secret.reveal()
+        params.update(_client_params(settings, url, moment))
+    params = {name: value for key, value in params.items() if (name := settings.param_names.get(key, key))}
+    if settings.method == "GET":
+        return HttpRequest("GET", url, tuple(headers)).with_query(params.items())
     if settings.body_format == "json":
         content_type, body = "application/json", json.dumps(params)
     else:
         content_type, body = FORM, urlencode(params)
     headers.append(("Content-Type", content_type))
     return HttpRequest("POST", url, tuple(headers), body.encode())
+
+
+def _client_params(settings: OAuth2Settings, url: str, moment: Moment) -> dict[str, str]:
+    params = {"client_id": settings.client_id}
+    if settings.client_auth == "client_secret_post" and settings.client_secret:
+        params["client_secret"] = settings.client_secret.reveal()
+    if settings.client_auth == "private_key_jwt":
+        params["client_assertion_type"] = CLIENT_ASSERTION_TYPE
+        params["client_assertion"] = _sign(settings, url, replace(moment, unique=f"{moment.unique}-client"))
+    return params
+
+
+def _sign(settings: OAuth2Settings, url: str, moment: Moment, subject: str | None = None) -> str:
+    """Return an assertion for the server: its issuer where that is known, else this endpoint (RFC 7523 section 3)."""
+    if settings.assertion is None:
+        raise CredentialFormatError("private_key", "is empty, and needed to sign an assertion; fill it in")
+    return build_assertion(
+        settings.assertion,
+        client_id=settings.client_id,
+        audience=settings.assertion_audience or settings.issuer or url,
+        now=moment.now,
+        jti=moment.unique,
+        subject=subject,
+    ).reveal()
 
 
 def _encode_client(settings: OAuth2Settings) -> str:

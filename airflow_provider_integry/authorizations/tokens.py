@@ -16,19 +16,19 @@ from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import replace
 from typing import NamedTuple
+from uuid import uuid4
 
-from airflow_provider_integry.auth.credentials import BearerToken
-from airflow_provider_integry.auth.jwt import JwtLogin, JwtSigning, build_login_request, mint_jwt
-from airflow_provider_integry.auth.oauth2 import OAuth2Settings, build_client_credentials_request, build_refresh_request
+from airflow_provider_integry.auth.credentials import ApiKey, BearerToken
+from airflow_provider_integry.auth.grants import Obtained, Steps, TokenSettings, obtain_token
+from airflow_provider_integry.auth.jwt import JwtLogin, JwtSigning
+from airflow_provider_integry.auth.oauth2 import OAuth2Settings
 from airflow_provider_integry.auth.source import CredentialSource, Issued, StaticSource
-from airflow_provider_integry.auth.token import Token, parse_token_response
-from airflow_provider_integry.auth.wire import HttpRequest, HttpResponse
+from airflow_provider_integry.auth.token import Token
 from airflow_provider_integry.errors import RequestTimeoutError
 from airflow_provider_integry.settings import ConnectionSettings, TransportSettings
 
 log = logging.getLogger(__name__)
 
-TokenSettings = OAuth2Settings | JwtSigning | JwtLogin
 # A waiter gives up a little after the request it waits for would have.
 WAIT_S = 40.0
 LEEWAY_S = 60.0
@@ -71,6 +71,7 @@ class TokenSource:
         self._leeway_s = LEEWAY_S
         self._flight: Future[Token | None] | None = None
         self._refresh_token = settings.refresh_token if isinstance(settings, OAuth2Settings) else None
+        self._endpoint: str | None = None
 
     def get(self, rejected: str | None = None) -> Issued:
         """Return a credential with a token that is good now; see `CredentialSource.get`."""
@@ -120,60 +121,45 @@ class TokenSource:
         # Lazy for start-up cost: an async process never needs requests.
         from airflow_provider_integry.transport.sync import fetch
 
+        started_at = self._now()
+        steps = self._start()
         try:
-            request = self._build_request()
-            started_at = self._now()
-            if request is None:
-                token = self._mint(started_at)
-            else:
-                token = self._read(fetch(request, self._transport), started_at)
+            request = next(steps)
+            while True:
+                request = steps.send(fetch(request, self._transport))
+        except StopIteration as end:
+            return self._land(flight, end.value, started_at)
         except BaseException as error:
             self._fail(flight, error)
             raise
-        return self._land(flight, token, started_at)
 
     async def _alead(self, flight: Future[Token | None]) -> Token:
         # Lazy for start-up cost: a sync task never needs aiohttp.
         from airflow_provider_integry.transport.aio import afetch
 
+        started_at = self._now()
+        steps = self._start()
         try:
-            request = self._build_request()
-            started_at = self._now()
-            if request is None:
-                token = self._mint(started_at)
-            else:
-                token = self._read(await afetch(request, self._transport), started_at)
+            request = next(steps)
+            while True:
+                request = steps.send(await afetch(request, self._transport))
+        except StopIteration as end:
+            return self._land(flight, end.value, started_at)
         except BaseException as error:
             self._fail(flight, error)
             raise
-        return self._land(flight, token, started_at)
 
-    def _build_request(self) -> HttpRequest | None:
-        """Return the request that gets a token; None when it is made here."""
-        if isinstance(self._settings, JwtSigning):
-            return None
-        if isinstance(self._settings, JwtLogin):
-            return build_login_request(self._settings)
-        if self._settings.grant_type == "refresh_token":
-            return build_refresh_request(self._settings, self._refresh_token)
-        return build_client_credentials_request(self._settings)
-
-    def _mint(self, now: float) -> Token:
-        assert isinstance(self._settings, JwtSigning)
-        return mint_jwt(self._settings, now=now)
-
-    def _read(self, response: HttpResponse, started_at: float) -> Token:
-        assert not isinstance(self._settings, JwtSigning)
-        sent = (*self._settings.secrets, *((self._refresh_token,) if self._refresh_token else ()))
-        return parse_token_response(
-            response,
-            requested_at=started_at,
-            shape=self._settings.shape,
-            previous_refresh_token=self._refresh_token,
-            sent=sent,
+    def _start(self) -> Steps:
+        return obtain_token(
+            self._settings,
+            refresh_token=self._refresh_token,
+            endpoint=self._endpoint,
+            now=self._now,
+            unique=lambda: uuid4().hex,
         )
 
-    def _land(self, flight: Future[Token | None], token: Token, started_at: float) -> Token:
+    def _land(self, flight: Future[Token | None], obtained: Obtained, started_at: float) -> Token:
+        token = obtained.token
         lifetime_s = (token.expires_at - started_at) if token.expires_at else LEEWAY_S
         with self._lock:
             if self._refresh_token and token.refresh_token and token.refresh_token != self._refresh_token:
@@ -181,6 +167,7 @@ class TokenSource:
                 self._refresh_token = token.refresh_token
             self._token = replace(token, refresh_token=None)
             self._leeway_s = min(LEEWAY_S, max(0.0, lifetime_s) * LEEWAY_SHARE)
+            self._endpoint = obtained.endpoint
             self._flight = None
         flight.set_result(token)
         return token
@@ -197,6 +184,8 @@ class TokenSource:
     def _issue(self, token: Token | None) -> Issued:
         assert token is not None
         settings = self._settings
+        if isinstance(settings, JwtLogin) and settings.cookie_name:
+            return Issued(ApiKey(token.access_token, "cookie", settings.cookie_name), token.fingerprint)
         return Issued(BearerToken(token.access_token, settings.header_name, settings.header_prefix), token.fingerprint)
 
     def _warn_rotated(self) -> None:

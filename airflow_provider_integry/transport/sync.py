@@ -324,7 +324,8 @@ def _read(response: requests.Response, max_bytes: int) -> HttpResponse:
             response.close()
             raise ResponseTooLargeError(redact_url(response.url), f"the answer has more than {max_bytes} bytes")
         chunks.append(chunk)
-    return HttpResponse(response.status_code, tuple(response.headers.items()), b"".join(chunks), response.url)
+    # The raw headers: requests' own would join several Set-Cookie into one.
+    return HttpResponse(response.status_code, tuple(response.raw.headers.items()), b"".join(chunks), response.url)
 
 
 def to_response(response: requests.Response) -> HttpResponse:

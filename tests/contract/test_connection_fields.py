@@ -19,6 +19,9 @@ from airflow_provider_integry.get_provider_info import get_provider_info
 from airflow_provider_integry.hooks.integry import read_connection
 from airflow_provider_integry.settings import ConnectionSettings, parse_connection
 
+# Airflow 3.2 with SQLAlchemy 2.1 warns about itself when its first model object is made.
+pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy is deprecated")
+
 CANARY = "canary-5f0c9e1b77-"
 BOTH = [SdkConnection, CoreConnection]
 ALL_TYPES = pytest.mark.parametrize("item", CONNECTION_TYPES, ids=lambda one: one.name)

@@ -496,7 +496,7 @@ def test_a_token_request_ends_with_its_total_time(answer_with, ask, answer):
     started = time.monotonic()
 
     with pytest.raises(TransportError) as caught:
-        ask(f"{server.url}/token", deadline_s=0.5)
+        ask(f"{server.url}/token", deadline_s=0.4)
 
     assert time.monotonic() - started < 2.0
     assert caught.value.retryable
@@ -507,7 +507,7 @@ def test_the_total_time_of_the_request_bounds_its_token_request(answer_with, ope
     started = time.monotonic()
 
     with pytest.raises(RequestTimeoutError):
-        open_session(oauth2(server, deadline_s=0.5)).request("GET", "/me")
+        open_session(oauth2(server, deadline_s=0.4)).request("GET", "/me")
     assert time.monotonic() - started < 2.0
 
 

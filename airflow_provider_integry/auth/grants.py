@@ -1,0 +1,152 @@
+"""How a token is obtained, as a conversation: it says what to send and is told what came back.
+
+One generator serves the synchronous and the asynchronous side alike::
+
+    steps = obtain_token(settings, refresh_token=None, endpoint=None, now=time.time, unique=make_id)
+    request = next(steps)
+    request = steps.send(response)     # until StopIteration, whose value is an `Obtained`
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from http.cookies import CookieError, SimpleCookie
+from typing import NamedTuple
+
+from airflow_provider_integry.auth.discovery import build_metadata_requests, parse_metadata
+from airflow_provider_integry.auth.jwt import (
+    JwtLogin,
+    JwtSigning,
+    build_login_request,
+    build_second_request,
+    mint_jwt,
+)
+from airflow_provider_integry.auth.oauth2 import (
+    Moment,
+    OAuth2Settings,
+    build_client_credentials_request,
+    build_jwt_bearer_request,
+    build_refresh_request,
+)
+from airflow_provider_integry.auth.token import Token, parse_number, parse_token_response
+from airflow_provider_integry.auth.token_errors import raise_token_error
+from airflow_provider_integry.auth.wire import HttpRequest, HttpResponse, redact_url
+from airflow_provider_integry.errors import TokenResponseError
+from airflow_provider_integry.secret import Secret
+
+TokenSettings = OAuth2Settings | JwtSigning | JwtLogin
+Steps = Generator[HttpRequest, HttpResponse, "Obtained"]
+
+
+class Obtained(NamedTuple):
+    """What a conversation ends with.
+
+    Attributes:
+        token: The token.
+        endpoint: Token endpoint that discovery found, to be remembered; None where it was not asked.
+    """
+
+    token: Token
+    endpoint: str | None = None
+
+
+def obtain_token(
+    settings: TokenSettings,
+    *,
+    refresh_token: Secret | None,
+    endpoint: str | None,
+    now: Callable[[], float],
+    unique: Callable[[], str],
+) -> Steps:
+    """Get a token in whichever way the settings say.
+
+    Args:
+        settings: How.
+        refresh_token: The newest one; None where there is none.
+        endpoint: Token endpoint that discovery found earlier.
+        now: Clock, UTC epoch seconds.
+        unique: Makes unique texts.
+    Raises:
+        AuthorizationError: There is no token to be had; the subclass says why.
+    """
+    if isinstance(settings, JwtSigning):
+        return Obtained(mint_jwt(settings, now=now()))
+    if isinstance(settings, JwtLogin):
+        return Obtained((yield from _log_in(settings, now)))
+    if settings.exchange_url is None and endpoint is None:
+        endpoint = yield from _discover(settings)
+    moment = Moment(endpoint, now(), unique())
+    response = yield _build_request(settings, refresh_token, moment)
+    token = parse_token_response(
+        response,
+        requested_at=moment.now,
+        shape=settings.shape,
+        previous_refresh_token=refresh_token,
+        sent=(*settings.secrets, *((refresh_token,) if refresh_token else ())),
+    )
+    return Obtained(token, endpoint)
+
+
+def _build_request(settings: OAuth2Settings, refresh_token: Secret | None, moment: Moment) -> HttpRequest:
+    if settings.grant_type == "refresh_token":
+        return build_refresh_request(settings, refresh_token, moment)
+    if settings.grant_type == "jwt_bearer":
+        return build_jwt_bearer_request(settings, moment)
+    return build_client_credentials_request(settings, moment)
+
+
+def _discover(settings: OAuth2Settings) -> Generator[HttpRequest, HttpResponse, str]:
+    """Ask the issuer where its token endpoint is, at each place where the document may be.
+
+    Raises:
+        TokenResponseError: No place has a document of this issuer.
+    """
+    issuer = settings.issuer or ""
+    failed: TokenResponseError | None = None
+    for request in build_metadata_requests(issuer):
+        response = yield request
+        try:
+            return parse_metadata(response, issuer, allow_http=settings.allow_http).token_endpoint
+        except TokenResponseError as error:
+            # The first refusal of a document that is there says more than a 404 at the next place.
+            failed = failed if failed and failed.status == 200 else error
+    assert failed is not None
+    raise failed
+
+
+def _log_in(settings: JwtLogin, now: Callable[[], float]) -> Generator[HttpRequest, HttpResponse, Token]:
+    requested_at = now()
+    response = yield build_login_request(settings)
+    if settings.cookie_name:
+        return _read_cookie(response, settings, requested_at)
+    token = parse_token_response(response, requested_at=requested_at, shape=settings.shape, sent=settings.secrets)
+    if settings.second_url is None:
+        return token
+    requested_at = now()
+    response = yield build_second_request(settings, token.access_token)
+    sent = (*settings.secrets, token.access_token)
+    return parse_token_response(response, requested_at=requested_at, shape=settings.second_shape, sent=sent)
+
+
+def _read_cookie(response: HttpResponse, settings: JwtLogin, requested_at: float) -> Token:
+    """Return the session cookie of a login as a token.
+
+    Raises:
+        TokenEndpointError: The login was refused.
+        TokenResponseError: It sets no such cookie.
+    """
+    if response.status >= 400:
+        raise_token_error(response, None, "", settings.secrets)
+    name = settings.cookie_name or ""
+    for header, value in response.headers:
+        if header.lower() != "set-cookie":
+            continue
+        try:
+            morsel = SimpleCookie(value).get(name)
+        except CookieError:
+            continue
+        if morsel is not None and morsel.value:
+            lifetime_s = parse_number(morsel["max-age"]) or settings.shape.default_lifetime_s
+            return Token(Secret(morsel.value), requested_at + lifetime_s if lifetime_s else None)
+    shown = redact_url(response.url)
+    raise TokenResponseError(shown, response.status, f"the login sets no cookie '{name}'; check its name")
