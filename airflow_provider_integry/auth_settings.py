@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 
+from airflow_provider_integry.auth.client_assertion import AssertionSettings
 from airflow_provider_integry.auth.credentials import (
     ApiKey,
     ApiKeyPair,
@@ -31,6 +32,7 @@ class EmptyFieldError(CredentialFormatError):
     """A field is empty that the other fields' values make necessary."""
 
 
+_UNITS_S = {"seconds": 1.0, "milliseconds": 0.001, "minutes": 60.0}
 _SEPARATORS = {"space": " ", "comma": ",", "plus": "+"}
 
 
@@ -79,19 +81,29 @@ def _build_oauth1(values: FieldValues, base_url: str | None) -> OAuth1:
 
 def _build_oauth2(values: FieldValues, base_url: str | None) -> OAuth2Settings:
     allow_http = values.boolean("allow_http")
-    refresh_url = values.text("refresh_url")
     client_auth = values.word("client_auth")
-    if client_auth != "none" and not values.secret("client_secret"):
+    if client_auth in ("client_secret_basic", "client_secret_post") and not values.secret("client_secret"):
         raise EmptyFieldError(
             "client_secret", f"is empty, and needed for {client_auth}; fill it in, or set client_auth to 'none'"
         )
     is_raw_basic = client_auth == "client_secret_basic" and values.word("basic_encoding") == "raw"
     if is_raw_basic and ":" in values.word("client_id"):
         raise CredentialFormatError("client_id", "holds a colon, which raw Basic encoding cannot carry; use rfc6749")
+    if not values.text("exchange_url") and not values.text("issuer"):
+        raise EmptyFieldError("exchange_url", "is empty, and there is no issuer to ask; fill in 'Token endpoint'")
+    grant_type = values.word("grant_type")
+    signs = grant_type == "jwt_bearer" or client_auth == "private_key_jwt"
     return OAuth2Settings(
-        grant_type=cast("Any", values.word("grant_type")),
-        exchange_url=check_url(values.word("exchange_url"), "exchange_url", allow_http=allow_http),
-        refresh_url=check_url(refresh_url, "refresh_url", allow_http=allow_http) if refresh_url else None,
+        grant_type=cast("Any", grant_type),
+        exchange_url=_read_url(values, "exchange_url"),
+        refresh_url=_read_url(values, "refresh_url"),
+        issuer=_read_url(values, "issuer"),
+        assertion=_build_assertion(values, needed_for=grant_type if signs else None),
+        assertion_audience=values.text("assertion_audience"),
+        param_names=read_texts(values.mapping("param_names"), "param_names"),
+        extra_headers=read_headers(values.mapping("exchange_headers"), "exchange_headers"),
+        method=cast("Any", values.word("exchange_method")),
+        allow_http=allow_http,
         client_id=values.word("client_id"),
         client_secret=values.secret("client_secret"),
         client_auth=cast("Any", client_auth),
@@ -107,6 +119,27 @@ def _build_oauth2(values: FieldValues, base_url: str | None) -> OAuth2Settings:
         header_prefix=_prefix(values.word("header_prefix"), "header_prefix"),
         shape=_shape(values, values.number("lifetime_s")),
     )
+
+
+def _build_assertion(values: FieldValues, *, needed_for: str | None) -> AssertionSettings | None:
+    if needed_for is None:
+        return None
+    key = values.secret("private_key")
+    if key is None:
+        raise EmptyFieldError("private_key", "is empty, and needed to sign a JWT for the token endpoint; fill it in")
+    algorithm = values.word("algorithm")
+    return AssertionSettings(
+        key=check_signing_key(key, algorithm, "private_key"),
+        algorithm=cast("Any", algorithm),
+        key_id=values.text("key_id"),
+        subject=values.text("subject"),
+        claims=values.mapping("assertion_claims"),
+    )
+
+
+def _read_url(values: FieldValues, name: str) -> str | None:
+    url = values.text(name)
+    return check_url(url, name, allow_http=values.boolean("allow_http")) if url else None
 
 
 def _build_api_key(values: FieldValues, base_url: str | None) -> ApiKey:
@@ -202,7 +235,16 @@ def _build_login(values: FieldValues, base_url: str | None, name: str, prefix: s
         raise UrlNotAllowedError("login_url", "is a path, but there is no base URL; give an absolute URL")
     url = check_url(url, "login_url", allow_http=values.boolean("allow_http"))
     body = values.mapping("login_body") or {"username": "{username}", "password": "{password}"}
+    second_url = values.text("second_url")
+    if second_url:
+        second_url = check_url(join_url(base_url, second_url), "second_url", allow_http=values.boolean("allow_http"))
+    cookie_name = values.text("cookie_name")
+    check_path(values.text("second_path"), "second_path")
     return JwtLogin(
+        second_url=second_url,
+        second_body=values.mapping("second_body"),
+        second_shape=TokenShape(values.text("second_path"), None, values.number("lifetime_s") if second_url else None),
+        cookie_name=check_header_name(cookie_name, "cookie_name") if cookie_name else None,
         url=url,
         username=values.word("login"),
         password=values.secret("password") or Secret(""),
@@ -215,7 +257,8 @@ def _build_login(values: FieldValues, base_url: str | None, name: str, prefix: s
 
 
 def _shape(values: FieldValues, lifetime_s: float | None) -> TokenShape:
-    shape = TokenShape(values.text("answer_path"), values.text("expires_path"), lifetime_s)
+    unit_s = _UNITS_S.get(values.text("expires_unit") or "seconds", 1.0)
+    shape = TokenShape(values.text("answer_path"), values.text("expires_path"), lifetime_s, unit_s)
     check_path(shape.token_path, "answer_path")
     check_path(shape.expires_path, "expires_path")
     return shape
@@ -257,6 +300,19 @@ def read_texts(values: Mapping[str, Any], what: str) -> dict[str, str]:
         if value is None or isinstance(value, dict | list):
             raise CredentialFormatError(what, f"'{name[:80]}' is not text; give a JSON object of texts")
     return {name: _text(value) for name, value in values.items()}
+
+
+def read_headers(values: Mapping[str, Any], what: str) -> dict[str, str]:
+    """Return a JSON object of header names and texts.
+
+    Raises:
+        CredentialFormatError: A name or a value that no header can have.
+    """
+    pairs = read_texts(values, what)
+    for name, value in pairs.items():
+        check_header_name(name, what)
+        check_header_text(value, what)
+    return pairs
 
 
 def _text(value: Any) -> str:

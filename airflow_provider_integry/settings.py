@@ -16,13 +16,12 @@ from urllib.parse import urlsplit
 
 from airflow_provider_integry.auth.credentials import (
     Credentials,
-    check_header_name,
     check_header_text,
     check_no_controls,
 )
 from airflow_provider_integry.auth.jwt import JwtLogin, JwtSigning
 from airflow_provider_integry.auth.oauth2 import OAuth2Settings
-from airflow_provider_integry.auth_settings import EmptyFieldError, build_auth, check_path, read_texts
+from airflow_provider_integry.auth_settings import EmptyFieldError, build_auth, check_path, read_headers
 from airflow_provider_integry.connection_types import CONNECTION_TYPES_BY_NAME, ConnectionType
 from airflow_provider_integry.errors import (
     ConnectionConfigError,
@@ -144,7 +143,7 @@ def parse_connection(raw: RawConnection) -> ConnectionSettings:
             allow_http=values.boolean("allow_http"),
             connector=values.text("connector"),
             allowed_hosts=_read_hosts(values),
-            headers=_read_headers(values),
+            headers=tuple(read_headers(values.mapping("headers"), "headers").items()),
             user_info=_read_user_info(values),
             transport=_read_transport(values),
             auth=auth,
@@ -218,14 +217,6 @@ def _read_hosts(values: FieldValues) -> tuple[str, ...]:
             raise UrlNotAllowedError("allowed_hosts", f"'{host}' is not a host; write 'host' or 'host:port'")
         check_url(f"https://{host}", "allowed_hosts")
     return tuple(host.lower() for host in hosts)
-
-
-def _read_headers(values: FieldValues) -> tuple[tuple[str, str], ...]:
-    pairs = read_texts(values.mapping("headers"), "headers")
-    for name, value in pairs.items():
-        check_header_name(name, "headers")
-        check_header_text(value, "headers")
-    return tuple(pairs.items())
 
 
 def _read_user_info(values: FieldValues) -> UserInfoSettings:

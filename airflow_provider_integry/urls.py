@@ -68,9 +68,7 @@ def check_url(url: str, what: str, *, allow_http: bool = False) -> str:
         raise UrlNotAllowedError(what, "cannot be read as a URL; check brackets and port") from None
     _check_scheme(parts.scheme, what, allow_http)
     if "@" in parts.netloc:
-        raise UrlNotAllowedError(
-            what, "holds user info ('user:password@'); remove it and use the credential fields"
-        )
+        raise UrlNotAllowedError(what, "holds user info ('user:password@'); remove it and use the credential fields")
     if port == 0:
         raise UrlNotAllowedError(what, "has port 0; give a real port or none")
     _check_host(parts.hostname or "", what)

@@ -43,11 +43,13 @@ class TokenShape:
         token_path: JMESPath of the token; None tries the usual names.
         expires_path: JMESPath of the expiry, as lifetime in seconds or as a moment.
         default_lifetime_s: Lifetime to assume when the answer tells none; None means unknown.
+        unit_s: Seconds that one unit of a lifetime in the answer stands for.
     """
 
     token_path: str | None = None
     expires_path: str | None = None
     default_lifetime_s: float | None = None
+    unit_s: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,11 +239,10 @@ def _find_expiry(
     data: Any, holder: JsonObject, shape: TokenShape, access_token: str, requested_at: float
 ) -> float | None:
     if shape.expires_path:
-        found = _read_moment(_search(shape.expires_path, data), requested_at)
+        found = _read_moment(_search(shape.expires_path, data), requested_at, shape.unit_s)
     else:
-        found = _first_moment(holder, _LIFETIME_NAMES, requested_at) or _first_moment(
-            holder, _MOMENT_NAMES, requested_at
-        )
+        names = (*_LIFETIME_NAMES, *_MOMENT_NAMES)
+        found = _first_moment(holder, names, requested_at, shape.unit_s)
     if found is None:
         found = read_jwt_expiry(access_token)
     if found is None and shape.default_lifetime_s:
@@ -249,12 +250,12 @@ def _find_expiry(
     return found
 
 
-def _first_moment(holder: JsonObject, names: Sequence[str], requested_at: float) -> float | None:
-    moments = (_read_moment(holder.get(name), requested_at) for name in names if name in holder)
+def _first_moment(holder: JsonObject, names: Sequence[str], requested_at: float, unit_s: float) -> float | None:
+    moments = (_read_moment(holder.get(name), requested_at, unit_s) for name in names if name in holder)
     return next((moment for moment in moments if moment is not None), None)
 
 
-def _read_moment(value: object, requested_at: float) -> float | None:
+def _read_moment(value: object, requested_at: float, unit_s: float) -> float | None:
     """Return when something ends, from a lifetime, an epoch in seconds or milliseconds, or an ISO date.
 
     Zero and below mean "unknown or never", never "already over".
@@ -265,7 +266,7 @@ def _read_moment(value: object, requested_at: float) -> float | None:
     if number <= 0:
         return None
     if number < _EPOCH_FLOOR_S:
-        return requested_at + number
+        return requested_at + number * unit_s
     return number / 1000 if number >= _EPOCH_MS_FLOOR else number
 
 

@@ -236,4 +236,3 @@ def _digest(settings: ConnectionSettings) -> str:
     parts = [repr((settings.conn_id, settings.auth, settings.transport))]
     parts += [secret.reveal() for secret in settings.secrets]
     return hashlib.sha256("\x00".join(parts).encode("utf-8", "surrogatepass")).hexdigest()
-

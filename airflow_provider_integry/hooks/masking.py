@@ -7,22 +7,24 @@ only as `Secret`.
 
 from __future__ import annotations
 
-import json
+import re
 import sys
 from base64 import b64encode
 from collections.abc import Iterable
-from urllib.parse import quote, quote_plus
 
 from airflow.sdk.log import mask_secret
 
 from airflow_provider_integry.auth.apply import encode_basic
 from airflow_provider_integry.auth.credentials import Basic, Credentials, secrets_of
-from airflow_provider_integry.secret import Secret
+from airflow_provider_integry.secret import Secret, encoded_forms
 
 # Loaded in the API server and the triggerer, and nowhere else.
 _LONG_LIVED = ("airflow.api_fastapi.main", "airflow.jobs.triggerer_job_runner")
 # Airflow's masker skips shorter ones.
 _SHORTEST = 5
+# A shorter line of a key is its last one: too little to be worth a pattern, and too common.
+_SHORTEST_LINE = 16
+_PEM_BREAK = re.compile(r"\\[nr]|\s+")
 
 
 def is_task_process() -> bool:
@@ -44,7 +46,7 @@ class TaskMasker:
             fingerprint = secret.fingerprint()
             if fingerprint not in self._seen:
                 self._seen.add(fingerprint)
-                for variant in build_variants(secret.reveal()):
+                for variant in build_variants(secret):
                     mask_secret(variant)
 
     def mask_credentials(self, credentials: Credentials) -> None:
@@ -55,20 +57,18 @@ class TaskMasker:
             self.mask([Secret(header.removeprefix("Basic "))])
 
 
-def build_variants(text: str) -> list[str]:
+def build_variants(secret: Secret) -> list[str]:
     """Build the forms of a secret that Airflow's masker does not derive itself.
 
-    The text, its percent- and form-encoding, its JSON and Python escapes, its base64, and the single
-    lines of a text with several.
+    A key in PEM is masked line by line: its lines stay whole in most encodings, and Airflow compiles
+    its pattern anew for each form, which for a long one costs a hundred milliseconds.
     """
-    forms = [
-        text,
-        quote(text, safe=""),
-        quote_plus(text),
-        json.dumps(text)[1:-1],
-        repr(text)[1:-1],
-        b64encode(text.encode()).decode().rstrip("="),
-    ]
-    if "\n" in text:
-        forms += [line for line in text.splitlines() if not line.startswith("-----")]
+    text = secret.reveal()
+    if "-----BEGIN" in text:
+        pieces = _PEM_BREAK.split(text)
+        forms = [piece for piece in pieces if len(piece) >= _SHORTEST_LINE and "-----" not in piece]
+        forms.append(b64encode(text.encode()).decode().rstrip("="))
+    else:
+        forms = [form.rstrip("=") or form for form in encoded_forms(secret)]
+        forms += [text, repr(text)[1:-1]]
     return [form for form in dict.fromkeys(forms) if len(form) >= _SHORTEST]

@@ -151,9 +151,7 @@ class IntegrySession(requests.Session):
             failed = translate(error, request.url or "", 0.0)[1]
         raise failed
 
-    def _exchange(
-        self, request: requests.PreparedRequest, kwargs: dict[str, Any], started: float
-    ) -> requests.Response:
+    def _exchange(self, request: requests.PreparedRequest, kwargs: dict[str, Any], started: float) -> requests.Response:
         """Send one request as often as `exchange` says and return the answer that stands."""
         conversation = exchange(
             self._policy,

@@ -7,6 +7,7 @@ import json
 import signal
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
@@ -26,8 +27,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parse(arguments)
     # A parent that ignores SIGINT (a shell's background job) hands that down to all children, and
     # then nothing could be stopped; SIGTERM and a closed terminal stop as Ctrl-C does.
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _interrupt)
+    _handle_signals(_interrupt)
     try:
         find_airflow()
         folder = options.folder.resolve()
@@ -52,10 +52,13 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
+def _handle_signals(handler: Callable[[int, FrameType | None], object]) -> None:
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, handler)
+
+
 def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
-    # One is enough: further ones must not disturb the stopping.
-    for other in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(other, _ignore)
+    _handle_signals(_ignore)  # one is enough
     raise KeyboardInterrupt
 
 
@@ -66,29 +69,36 @@ def _ignore(number: int, frame: FrameType | None) -> None:
 def _run(folder: Path, options: argparse.Namespace) -> int:
     box = make_sandbox(folder, _choose_ports(options.port), more_dags=options.dags, log_level=options.log_level)
     services = Services(box)
-    is_good = False
+    is_good = is_clean = False
+    # Whatever happens, and be it an error in the demo itself: what was started is stopped.
     try:
-        accounts = generate_accounts()
-        ledger = _note_secrets(options.secrets, {**accounts.secrets(), "airflow_password": box.password})
-        report = _perform(box, services, accounts, ledger)
-        _write(options.report, report)
-        is_good = True
-        if options.mode == "up":
-            _stay(box, services)
+        is_good = _perform_and_stay(box, services, options)
     except DemoError as error:
-        is_good = False
         _show_failure(error)
     except KeyboardInterrupt:
-        # The wanted end of `up`; anything else is cut short.
-        is_good = is_good and options.mode == "up"
-        say("Stopping, as you asked." if is_good else "Interrupted.")
-    with step("Stopping everything"):
-        is_clean = services.stop()
+        say("Interrupted.")
+    finally:
+        _handle_signals(_ignore)  # nothing may disturb the stopping
+        with step("Stopping everything"):
+            is_clean = services.stop()
     if is_good and is_clean:
         say(f"All good: every flow succeeded, nothing is left running ({elapsed_s():.0f} s in all).")
         return 0
     say(f"The demo failed. Logs are in {box.folder}")
     return 1
+
+
+def _perform_and_stay(box: Sandbox, services: Services, options: argparse.Namespace) -> bool:
+    accounts = generate_accounts()
+    ledger = _note_secrets(options.secrets, {**accounts.secrets(), "airflow_password": box.password})
+    report = _perform(box, services, accounts, ledger)
+    _write(options.report, report)
+    if options.mode == "up":
+        try:
+            _stay(box, services)
+        except KeyboardInterrupt:
+            say("Stopping, as you asked.")
+    return True
 
 
 def _perform(box: Sandbox, services: Services, accounts: Accounts, ledger: Path | None) -> dict[str, Any]:
@@ -109,7 +119,7 @@ def _perform(box: Sandbox, services: Services, accounts: Accounts, ledger: Path 
         runs = flows.run_all(
             api,
             services,
-            folder_url=box.files.as_uri(),
+            folder_url=f"file://{box.files}",
             authorize=lambda: _authorize(api, box, accounts),
         )
     say("Task states:")

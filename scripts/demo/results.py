@@ -102,6 +102,8 @@ def show_token_counts(box: Sandbox) -> dict[str, int]:
 
 
 def _show_file(path: Path) -> list[Any]:
+    if not path.is_file():
+        raise DemoError(f"{path} was not written.")
     records = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
     _show_list(f"contacts in {path}", records)
     return records

@@ -1,16 +1,26 @@
-"""Servers and sessions that close themselves."""
+"""Servers and sessions that close themselves, and one run of a real DAG."""
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
 from contextlib import ExitStack, closing, contextmanager
+
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from airflow.sdk._shared.secrets_masker import reset_secrets_masker
 
 from integration.certificates import make_tls_files
+from integration.flows_server import CONNECTIONS, CONNECTOR, FlowsServer
 from integration.loopback import CLIENTS, Server, TokenServer, connection, open_client, to_variable
 
 from airflow_provider_integry.authorizations.tokens import forget_sources
+
+HERE = Path(__file__).parent
 
 
 @pytest.fixture(autouse=True)
@@ -89,3 +99,45 @@ def set_connection(monkeypatch):
 def tls_files(tmp_path_factory):
     """Paths of an authority's certificate, and of certificates it has signed."""
     return make_tls_files(tmp_path_factory.mktemp("tls"))
+
+
+@pytest.fixture(scope="session")
+def airflow_run(tmp_path_factory):
+    """What came of one run of `dags/flows.py` in a process of its own, with debug logging on.
+
+    Attributes:
+        states, tries, xcoms, rendered: By ``task_id[map_index]``, from Airflow's database.
+        server: The server behind all connections, with what arrived.
+        folder: Where the tasks write.
+        output: All that the process printed and logged.
+        database: Path of Airflow's database.
+    """
+    folder = tmp_path_factory.mktemp("flows")
+    (folder / "shop.yaml").write_text(CONNECTOR)
+    home = folder / "airflow"
+    with FlowsServer() as server:
+        variables = dict(to_variable(raw) for raw in CONNECTIONS(server.url, folder))
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")}
+        done = subprocess.run(
+            [sys.executable, HERE / "run_dag.py", folder / "results.json"],
+            env={
+                **environment,
+                **variables,
+                "AIRFLOW_HOME": str(home),
+                "AIRFLOW__CORE__DAGS_FOLDER": str(HERE / "dags"),
+                "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+                "AIRFLOW__LOGGING__LOGGING_LEVEL": "DEBUG",
+                "AIRFLOW__INTEGRY__MAX_XCOM_BYTES": "1000",
+                "FLOWS_FOLDER": str(folder),
+                "PYTHONPATH": str(HERE.parent.parent),
+            },
+            capture_output=True,
+            text=True,
+            timeout=240,
+            check=False,
+        )
+    assert done.returncode == 0, done.stderr[-3000:]
+    results = json.loads((folder / "results.json").read_text())
+    return SimpleNamespace(
+        **results, server=server, folder=folder, output=done.stdout + done.stderr, database=home / "airflow.db"
+    )

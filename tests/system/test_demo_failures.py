@@ -6,7 +6,11 @@ import signal
 import socket
 import sys
 import sysconfig
+import time
+from contextlib import suppress
+from pathlib import Path
 
+import psutil
 import pytest
 from running_demo import find_processes, read_output, start_demo, wait_for
 
@@ -61,3 +65,22 @@ def test_a_demo_that_is_interrupted_stops_everything(tmp_path, number):
     assert process.wait(TIMEOUT_S) == 1
     assert "Interrupted." in read_output(tmp_path)
     assert find_processes(tmp_path) == []
+
+
+@pytest.mark.system
+def test_a_part_of_airflow_that_dies_ends_the_demo_at_once(tmp_path):
+    process = start_demo(tmp_path, "run")
+    dag_processor = wait_for(lambda: find_process(tmp_path, "dag-processor"), "the DAG processor's start", 90, 0.1)
+    time.sleep(2)
+    dag_processor.kill()
+    assert process.wait(TIMEOUT_S) == 1
+    assert "FAILED: Airflow's dag-processor ended by itself." in read_output(tmp_path)
+    assert find_processes(tmp_path) == []
+
+
+def find_process(folder, word):
+    for process in psutil.process_iter():
+        with suppress(psutil.Error, OSError):
+            if Path(process.cwd()).is_relative_to(folder) and word in process.cmdline():
+                return process
+    return None

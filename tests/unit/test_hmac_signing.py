@@ -17,7 +17,9 @@ from airflow_provider_integry.secret import Secret
 
 KEY, SECRET = Secret("key-1"), Secret("c2VjcmV0LWtleQ==")
 NOW = 1_700_000_000.25
-REQUEST = HttpRequest("POST", "https://api.example.com/v1/orders?b=2&a=1", (("Content-Type", "application/json"),), b"{}")
+REQUEST = HttpRequest(
+    "POST", "https://api.example.com/v1/orders?b=2&a=1", (("Content-Type", "application/json"),), b"{}"
+)
 
 
 def signed(string_to_sign, headers=None, request=REQUEST, **options):
