@@ -14,7 +14,7 @@ BIN := $(CURDIR)/$(VENV)/bin
 RUN := PATH="$(BIN):$$PATH" "$(BIN)/python"
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test lint bench clean
+.PHONY: help setup demo up test lint docs bench clean
 
 help: ## Say what can be done
 	@echo "usage: make TARGET [AIRFLOW=3.3|3.2] [PYTHON=python3.12] [ARGS=...]"
@@ -38,6 +38,9 @@ lint: setup ## Check style, types and import rules
 	@$(RUN) -m ruff format --check .
 	@$(RUN) -m mypy
 	@"$(BIN)/lint-imports"
+
+docs: setup ## Build the documentation, strictly, into site/
+	@$(RUN) -m mkdocs build --strict -f docs/mkdocs.yml -d $(CURDIR)/site $(ARGS)
 
 bench: setup ## Measure, side by side with Airflow's own HTTP provider
 	@$(RUN) benchmarks/run.py $(ARGS)

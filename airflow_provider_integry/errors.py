@@ -24,6 +24,7 @@ beyond a short, redacted excerpt. `retryable` says whether the same call may suc
     │   └── TokenEndpointError           the token endpoint said no (RFC 6749 section 5.2)
     │       ├── InvalidRequestError      invalid_request
     │       ├── InvalidClientError       invalid_client
+    │       ├── LoginRefusedError        a login refused user name and password
     │       ├── InvalidGrantError        invalid_grant: authorize again
     │       ├── UnauthorizedClientError  unauthorized_client
     │       ├── UnsupportedGrantTypeError  unsupported_grant_type
@@ -205,7 +206,7 @@ class CredentialsRejectedError(AuthorizationError):
     """The API refuses the credential (status 401)."""
 
     def __init__(self, conn_id: str, status: int, detail: str = "") -> None:
-        tail = f" It says: {detail}" if detail else ""
+        tail = f" It says: {detail.rstrip('.')}." if detail else ""
         super().__init__(
             f"Connection '{conn_id}': the API refuses the credential (status {status}).{tail}"
             " Check the connection's credential fields, or authorize again."
@@ -241,16 +242,18 @@ class TokenEndpointError(AuthorizationError):
     Args:
         url: Endpoint without its query.
         status: HTTP status.
-        error: The error code of RFC 6749 section 5.2, or the vendor's own.
+        error: The error code of RFC 6749 section 5.2, or the vendor's own; empty where there is none.
         description: The vendor's explanation, at most 200 characters, redacted.
         advice: What to do next.
     """
 
+    endpoint: ClassVar[str] = "Token endpoint"
     advice: ClassVar[str] = "Check the connection's token settings."
 
     def __init__(self, url: str, status: int, error: str, description: str = "") -> None:
+        code = f" '{error}'" if error else ""
         said = f" ({description})" if description else ""
-        super().__init__(f"Token endpoint {url} answered {status} '{error}'{said}. {self.advice}")
+        super().__init__(f"{self.endpoint} {url} answered {status}{code}{said}. {self.advice}")
         self.url = url
         self.status = status
         self.error = error
@@ -267,6 +270,13 @@ class InvalidClientError(TokenEndpointError):
     """invalid_client: client authentication failed."""
 
     advice = "Check client id and client secret, and whether the server wants them as Basic or in the body."
+
+
+class LoginRefusedError(TokenEndpointError):
+    """A login endpoint refused user name and password."""
+
+    endpoint = "Login"
+    advice = "Check user name and password, and the form of the login's body."
 
 
 class InvalidGrantError(TokenEndpointError):

@@ -19,7 +19,7 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-GROUPS = ("test", "lint")
+GROUPS = ("test", "lint", "docs")
 # Dependency groups (PEP 735) can be installed from this pip on.
 FALLBACK_PIP = "pip>=25.1"
 STAMP = ".made-from.json"

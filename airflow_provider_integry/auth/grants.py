@@ -31,7 +31,7 @@ from airflow_provider_integry.auth.oauth2 import (
 from airflow_provider_integry.auth.token import Token, parse_number, parse_token_response
 from airflow_provider_integry.auth.token_errors import raise_token_error
 from airflow_provider_integry.auth.wire import HttpRequest, HttpResponse, redact_url
-from airflow_provider_integry.errors import TokenResponseError
+from airflow_provider_integry.errors import InvalidClientError, LoginRefusedError, TokenResponseError
 from airflow_provider_integry.secret import Secret
 
 TokenSettings = OAuth2Settings | JwtSigning | JwtLogin
@@ -117,15 +117,22 @@ def _discover(settings: OAuth2Settings) -> Generator[HttpRequest, HttpResponse, 
 def _log_in(settings: JwtLogin, now: Callable[[], float]) -> Generator[HttpRequest, HttpResponse, Token]:
     requested_at = now()
     response = yield build_login_request(settings)
-    if settings.cookie_name:
-        return _read_cookie(response, settings, requested_at)
-    token = parse_token_response(response, requested_at=requested_at, shape=settings.shape, sent=settings.secrets)
+    try:
+        token = _read_login(response, settings, requested_at)
+    except InvalidClientError as error:
+        raise LoginRefusedError(error.url, error.status, error.error, error.description) from None
     if settings.second_url is None:
         return token
     requested_at = now()
     response = yield build_second_request(settings, token.access_token)
     sent = (*settings.secrets, token.access_token)
     return parse_token_response(response, requested_at=requested_at, shape=settings.second_shape, sent=sent)
+
+
+def _read_login(response: HttpResponse, settings: JwtLogin, requested_at: float) -> Token:
+    if settings.cookie_name:
+        return _read_cookie(response, settings, requested_at)
+    return parse_token_response(response, requested_at=requested_at, shape=settings.shape, sent=settings.secrets)
 
 
 def _read_cookie(response: HttpResponse, settings: JwtLogin, requested_at: float) -> Token:

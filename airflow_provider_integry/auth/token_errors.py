@@ -69,8 +69,8 @@ def raise_token_error(response: HttpResponse, error: str | None, description: st
         sent: Secrets of the request, to be hidden in the explanation.
     """
     url, status = redact_url(response.url), response.status
-    code = build_excerpt(error, hide=sent, limit=80) if error else _describe_body(response)
-    text = build_excerpt(description, hide=sent)
+    code = build_excerpt(error, hide=sent, limit=80) if error else ""
+    text = build_excerpt(description, hide=sent) if error or description else _describe_body(response)
     known = _BY_CODE.get((error or "").lower())
     if known:
         raise known(url, status, code, text)

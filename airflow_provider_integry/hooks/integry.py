@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncGenerator, Generator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseHook
@@ -22,6 +22,7 @@ from airflow_provider_integry.errors import (
     MissingFieldError,
     NotAuthorizedError,
 )
+from airflow_provider_integry.hooks.echoes import EchoFilter
 from airflow_provider_integry.hooks.masking import TaskMasker
 from airflow_provider_integry.hooks.probe import Findings, find_readiness
 from airflow_provider_integry.settings import ConnectionSettings, RawConnection, parse_connection
@@ -74,6 +75,7 @@ class IntegryHook(BaseHook):
         self._settings: ConnectionSettings | None = None
         self._session: IntegrySession | None = None
         self._masker = TaskMasker()
+        self._echoes = EchoFilter()
 
     # -- what the connection says ------------------------------------------------------------------
 
@@ -208,7 +210,7 @@ class IntegryHook(BaseHook):
                 response = await session.request(
                     request.method, request.url, headers=dict(request.headers), data=request.body
                 )
-                yield self._receive(call, await read_response(response))
+                yield self._receive(call, self._echoes.blank(await read_response(response)))
 
     # -- readiness ---------------------------------------------------------------------------------
 
@@ -274,6 +276,7 @@ class IntegryHook(BaseHook):
             problem = f"is '{settings.conn_type}', but this hook is for '{own}'; use IntegryHook for any type"
             raise ConnectionConfigError(settings.conn_id, "conn_type", problem)
         self._masker.mask(settings.secrets)
+        self._echoes.add(settings.secrets)
         return settings
 
     def _describe_untried(self) -> tuple[bool, str]:
@@ -284,7 +287,7 @@ class IntegryHook(BaseHook):
 
     def _without_name(self, message: str) -> str:
         rest = message.removeprefix(f"Connection '{self.integry_conn_id}'").lstrip(",: ")
-        return rest[:1].upper() + rest[1:]
+        return rest if rest.startswith("http") else rest[:1].upper() + rest[1:]
 
     def _look_up(self) -> None:
         """Check everything that can be checked without the API."""
@@ -333,17 +336,24 @@ class IntegryHook(BaseHook):
         # Lazy for start-up cost: oauthlib and PyJWT are not needed to parse a DAG file.
         from airflow_provider_integry.authorizations.tokens import source_for
 
-        return _MaskedSource(source_for(self.settings), self._masker)
+        return _WatchedSource(source_for(self.settings), self._masker, self._echoes)
 
     def _send(self, request: HttpRequest) -> HttpResponse:
         from airflow_provider_integry.transport.sync import to_response
 
         headers = dict(request.headers)
-        return to_response(self.get_conn().request(request.method, request.url, headers=headers, data=request.body))
+        response = self.get_conn().request(request.method, request.url, headers=headers, data=request.body)
+        return self._echoes.blank(to_response(response))
 
     def _receive(self, call: ActivityCall, response: HttpResponse) -> Any:
-        try:
+        with self._refusals():
             return call.receive(response, time.time())
+
+    @contextmanager
+    def _refusals(self) -> Generator[None, None, None]:
+        """Turn a 401 into the error that names the connection."""
+        try:
+            yield
         except HttpStatusError as error:
             if error.status == 401:
                 raise CredentialsRejectedError(self.integry_conn_id, 401, error.detail) from None
@@ -371,7 +381,9 @@ class IntegryHook(BaseHook):
         if call is None:
             self._source().get()
             return None
-        return parse_user_info(call, self._send(call.request), time.time())
+        response = self._send(call.request)
+        with self._refusals():
+            return parse_user_info(call, response, time.time())
 
     async def _awho_am_i(self) -> Account | None:
         # Lazy for start-up cost, as above.
@@ -385,27 +397,31 @@ class IntegryHook(BaseHook):
             return None
         request = call.request
         async with self.get_async_conn() as session:
-            response = await session.request(request.method, request.url, headers=dict(request.headers))
-            return parse_user_info(call, await read_response(response), time.time())
+            answer = await session.request(request.method, request.url, headers=dict(request.headers))
+            response = self._echoes.blank(await read_response(answer))
+        with self._refusals():
+            return parse_user_info(call, response, time.time())
 
 
-class _MaskedSource:
-    """A source whose every secret is registered with the task's log masker first."""
+class _WatchedSource:
+    """A source whose every secret is made known first, to the task's log masker and to the echo filter."""
 
-    def __init__(self, inner: CredentialSource, masker: TaskMasker) -> None:
+    def __init__(self, inner: CredentialSource, masker: TaskMasker, echoes: EchoFilter) -> None:
         self._inner = inner
         self._masker = masker
+        self._echoes = echoes
 
     def get(self, rejected: str | None = None) -> Issued:
         """Return credentials; see `CredentialSource.get`."""
-        issued = self._inner.get(rejected)
-        self._masker.mask_credentials(issued.credentials)
-        return issued
+        return self._watch(self._inner.get(rejected))
 
     async def aget(self, rejected: str | None = None) -> Issued:
         """Return credentials; see `CredentialSource.aget`."""
-        issued = await self._inner.aget(rejected)
+        return self._watch(await self._inner.aget(rejected))
+
+    def _watch(self, issued: Issued) -> Issued:
         self._masker.mask_credentials(issued.credentials)
+        self._echoes.add_credentials(issued.credentials)
         return issued
 
 

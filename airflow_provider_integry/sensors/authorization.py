@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseSensorOperator
-from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -77,7 +77,7 @@ class IntegryAuthorizationSensor(BaseSensorOperator):
         if not self.deferrable:
             super().execute(context)
             return
-        if self.poke(context):
+        if self._poke_first(context):
             return
         # Lazy for start-up cost: Airflow's trigger base is not needed to parse a DAG file.
         from airflow_provider_integry.triggers.authorization import AuthorizationReadyTrigger
@@ -89,6 +89,15 @@ class IntegryAuthorizationSensor(BaseSensorOperator):
             method_name="execute_complete",
             timeout=timedelta(seconds=self.timeout),
         )
+
+    def _poke_first(self, context: Context) -> bool:
+        """Look once, and fail as softly as the base class does in its own modes."""
+        try:
+            return self.poke(context)
+        except AirflowFailException as error:
+            if self.soft_fail or self.never_fail:
+                raise AirflowSkipException(str(error)) from error
+            raise
 
     def execute_complete(self, context: Context, event: dict[str, Any] | None = None) -> None:
         """Go on after the trigger fired."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
@@ -76,7 +77,9 @@ class ActivityTrigger(BaseTrigger):
             yield TriggerEvent({"status": "done", "result": result})
 
     async def _run(self) -> dict[str, Any]:
-        # Lazy for start-up cost: the operator side imports this module.
+        # Lazy for start-up cost, and in a thread: see `triggers.authorization`.
+        await asyncio.to_thread(importlib.import_module, "airflow_provider_integry.hooks.records")
+        await asyncio.to_thread(importlib.import_module, "airflow_provider_integry.hooks.integry")
         from airflow_provider_integry.hooks.integry import IntegryHook
         from airflow_provider_integry.hooks.records import RecordWriter
 

@@ -1,0 +1,45 @@
+"""Our own credentials in what an API says: careless servers echo what they were sent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from airflow_provider_integry.auth.apply import encode_basic
+from airflow_provider_integry.auth.credentials import Basic, Credentials, secrets_of
+from airflow_provider_integry.auth.wire import HttpResponse
+from airflow_provider_integry.secret import MASK, Secret, encoded_forms
+
+# Blanking shorter texts would blank ordinary words.
+_SHORTEST = 5
+
+
+class EchoFilter:
+    """Knows the secrets that were sent and blanks them in answers that may be quoted in an error."""
+
+    def __init__(self) -> None:
+        self._forms: dict[str, tuple[bytes, ...]] = {}
+
+    def add(self, secrets: Iterable[Secret]) -> None:
+        """Remember secrets."""
+        for secret in secrets:
+            fingerprint = secret.fingerprint()
+            if fingerprint not in self._forms:
+                forms = (form.encode("utf-8", "surrogatepass") for form in encoded_forms(secret))
+                self._forms[fingerprint] = tuple(form for form in forms if len(form) >= _SHORTEST)
+
+    def add_credentials(self, credentials: Credentials) -> None:
+        """Remember a credential's secrets, and the Basic header made of them."""
+        self.add(secrets_of(credentials))
+        if isinstance(credentials, Basic):
+            header = encode_basic(credentials.username, credentials.password.reveal())
+            self.add([Secret(header.removeprefix("Basic "))])
+
+    def blank(self, response: HttpResponse) -> HttpResponse:
+        """Return an answer without them; the JSON of a success is data and stays as it is."""
+        if response.is_success and response.content_type.endswith("json"):
+            return response
+        body = response.body
+        for form in sorted({form for forms in self._forms.values() for form in forms}, key=len, reverse=True):
+            body = body.replace(form, MASK.encode())
+        return replace(response, body=body)
