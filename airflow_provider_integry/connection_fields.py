@@ -10,7 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-FieldKind = Literal["text", "secret", "url", "integer", "number", "boolean", "choice", "object", "list"]
+FieldKind = Literal[
+    "text", "secret", "url", "integer", "number", "boolean", "choice", "object", "secret_object", "list"
+]
 Column = Literal["host", "login", "password"]
 
 
@@ -47,7 +49,7 @@ class Field:
     @property
     def is_secret(self) -> bool:
         """Whether the value must never be shown."""
-        return self.kind == "secret"
+        return self.kind in ("secret", "secret_object")
 
 
 def base_url_field(*, required: bool) -> Field:
@@ -100,6 +102,13 @@ ADVANCED_FIELDS: tuple[Field, ...] = (
         "Further headers of every request, as a JSON object. No credentials here: this field is shown.",
         "object",
         placeholder='{"Accept-Language": "en"}',
+    ),
+    Field(
+        "secret_headers",
+        "Secret headers",
+        "Further credentials that travel beside this one, as a JSON object of headers. Kept secret like a password.",
+        "secret_object",
+        placeholder='{"X-Api-Key": "application-key"}',
     ),
     Field(
         "allowed_hosts",

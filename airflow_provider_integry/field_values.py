@@ -54,9 +54,17 @@ class FieldValues:
         """Return the object of a JSON field; empty when empty."""
         return dict(self._values.get(name) or {})
 
+    def secret_mapping(self, name: str) -> dict[str, Secret]:
+        """Return the object of secrets; empty when empty."""
+        return dict(self._values.get(name) or {})
+
     def secrets(self) -> tuple[Secret, ...]:
         """Return every secret of the connection."""
-        return tuple(value for value in self._values.values() if isinstance(value, Secret))
+        found: list[Secret] = []
+        for value in self._values.values():
+            parts = value.values() if isinstance(value, dict) else (value,)
+            found += [part for part in parts if isinstance(part, Secret)]
+        return tuple(found)
 
     def __repr__(self) -> str:
         return f"FieldValues({', '.join(self._values)})"
@@ -237,6 +245,16 @@ def _read_object(item: Field, value: Any) -> dict[str, Any] | None:
     return value
 
 
+def _read_secret_object(item: Field, value: Any) -> dict[str, Secret]:
+    try:
+        pairs = json.loads(value) if isinstance(value, str) else value
+    except (ValueError, RecursionError):
+        pairs = None
+    if not isinstance(pairs, dict) or not all(isinstance(text, str) for text in pairs.values()):
+        raise _WrongValueError('is not a JSON object of texts; write {"X-Api-Key": "the key"}')
+    return {_check_whole(str(name)): _read_secret(item, text) for name, text in pairs.items()}
+
+
 def _read_list(item: Field, value: Any) -> tuple[str, ...]:
     if isinstance(value, list):
         return tuple(_check_whole(str(part)).strip() for part in value if str(part).strip())
@@ -257,5 +275,6 @@ _READERS = {
     "boolean": _read_boolean,
     "choice": _read_choice,
     "object": _read_object,
+    "secret_object": _read_secret_object,
     "list": _read_list,
 }

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 from airflow_provider_integry.auth.credentials import (
     Credentials,
+    check_header_name,
     check_header_text,
     check_no_controls,
 )
@@ -107,6 +108,7 @@ class ConnectionSettings:
         user_info: Where to ask who the account is.
         transport: How requests are sent.
         auth: Credentials, or how to get them.
+        secret_headers: Further credentials that travel beside them.
         secrets: Every secret of the connection.
     """
 
@@ -120,6 +122,7 @@ class ConnectionSettings:
     user_info: UserInfoSettings
     transport: TransportSettings
     auth: AuthSettings
+    secret_headers: tuple[tuple[str, Secret], ...] = ()
     secrets: tuple[Secret, ...] = ()
 
 
@@ -147,6 +150,7 @@ def parse_connection(raw: RawConnection) -> ConnectionSettings:
             user_info=_read_user_info(values),
             transport=_read_transport(values),
             auth=auth,
+            secret_headers=_read_secret_headers(values),
             secrets=values.secrets(),
         )
     except EmptyFieldError as error:
@@ -217,6 +221,14 @@ def _read_hosts(values: FieldValues) -> tuple[str, ...]:
             raise UrlNotAllowedError("allowed_hosts", f"'{host}' is not a host; write 'host' or 'host:port'")
         check_url(f"https://{host}", "allowed_hosts")
     return tuple(host.lower() for host in hosts)
+
+
+def _read_secret_headers(values: FieldValues) -> tuple[tuple[str, Secret], ...]:
+    headers = values.secret_mapping("secret_headers")
+    for name, secret in headers.items():
+        check_header_name(name, "secret_headers")
+        check_header_text(secret.reveal(), "secret_headers")
+    return tuple(headers.items())
 
 
 def _read_user_info(values: FieldValues) -> UserInfoSettings:

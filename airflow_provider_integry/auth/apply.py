@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from base64 import b64encode
 
-from airflow_provider_integry.auth.credentials import ApiKey, ApiKeyPair, Basic, BearerToken, Credentials
+from airflow_provider_integry.auth.credentials import ApiKey, ApiKeyPair, Basic, BearerToken, Combined, Credentials
 from airflow_provider_integry.auth.hmac_signing import HmacSigned, sign_hmac
 from airflow_provider_integry.auth.wire import HttpRequest
 
@@ -29,6 +29,11 @@ def apply(request: HttpRequest, credentials: Credentials, *, timestamp: float, n
         CredentialFormatError: The request cannot be signed as it is.
     """
     match credentials:
+        case Combined(main=main, headers=headers):
+            request = apply(request, main, timestamp=timestamp, nonce=nonce)
+            for name, secret in headers:
+                request = request.with_header(name, secret.reveal())
+            return request
         case ApiKey():
             return _apply_key(request, credentials)
         case ApiKeyPair():

@@ -205,7 +205,28 @@ class OAuth1:
                 raise CredentialFormatError("Realm", "holds a quote or backslash; remove it")
 
 
-Credentials = ApiKey | ApiKeyPair | Basic | BearerToken | HmacSigned | OAuth1
+MainCredentials = ApiKey | ApiKeyPair | Basic | BearerToken | HmacSigned | OAuth1
+
+
+@dataclass(frozen=True, slots=True)
+class Combined:
+    """A credential with further secret headers beside it.
+
+    Attributes:
+        main: The credential.
+        headers: Names and secrets, sent as they are.
+    """
+
+    main: MainCredentials
+    headers: tuple[tuple[str, Secret], ...]
+
+
+Credentials = MainCredentials | Combined
+
+
+def main_of(credentials: Credentials) -> MainCredentials:
+    """Return a credential without the headers beside it."""
+    return credentials.main if isinstance(credentials, Combined) else credentials
 
 
 class Carriers(NamedTuple):
@@ -219,11 +240,12 @@ def carriers_of(credentials: Credentials) -> Carriers:
     """Return which headers and query parameters this credential occupies."""
     none: frozenset[str] = frozenset()
     match credentials:
-        case ApiKey(location="query", name=name):
-            return Carriers(none, frozenset({name}))
-        case ApiKey(location="cookie"):
-            return Carriers(frozenset({"cookie"}), none)
-        case ApiKey(name=name) | BearerToken(name=name):
+        case Combined(main=main, headers=headers):
+            found = carriers_of(main)
+            return Carriers(found.headers | {name.lower() for name, _ in headers}, found.query)
+        case ApiKey():
+            return _carriers_of_key(credentials)
+        case BearerToken(name=name):
             return Carriers(frozenset({name.lower()}), none)
         case ApiKeyPair():
             return Carriers(frozenset({credentials.key_name.lower(), credentials.secret_name.lower()}), none)
@@ -237,9 +259,18 @@ def carriers_of(credentials: Credentials) -> Carriers:
             return Carriers(frozenset({"authorization"}), none)
 
 
+def _carriers_of_key(credentials: ApiKey) -> Carriers:
+    if credentials.location == "query":
+        return Carriers(frozenset(), frozenset({credentials.name}))
+    header = "cookie" if credentials.location == "cookie" else credentials.name.lower()
+    return Carriers(frozenset({header}), frozenset())
+
+
 def secrets_of(credentials: Credentials) -> tuple[Secret, ...]:
     """Return the secret parts of a credential, for masking."""
     match credentials:
+        case Combined(main=main, headers=headers):
+            return (*secrets_of(main), *(secret for _, secret in headers))
         case ApiKey(key=key):
             return (key,)
         case ApiKeyPair() | HmacSigned():

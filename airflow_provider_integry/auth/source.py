@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import NamedTuple, Protocol
 
-from airflow_provider_integry.auth.credentials import Credentials
+from airflow_provider_integry.auth.credentials import Combined, Credentials, main_of
+from airflow_provider_integry.secret import Secret
 
 
 class Issued(NamedTuple):
@@ -42,6 +43,25 @@ class CredentialSource(Protocol):
     async def aget(self, rejected: str | None = None) -> Issued:
         """Do what `get` does, without blocking the event loop."""
         ...
+
+
+class CombinedSource:
+    """Another source's credentials, with secret headers beside them."""
+
+    def __init__(self, inner: CredentialSource, headers: tuple[tuple[str, Secret], ...]) -> None:
+        self._inner = inner
+        self._headers = headers
+
+    def get(self, rejected: str | None = None) -> Issued:
+        """Return the combined credentials."""
+        return self._combine(self._inner.get(rejected))
+
+    async def aget(self, rejected: str | None = None) -> Issued:
+        """Return the combined credentials."""
+        return self._combine(await self._inner.aget(rejected))
+
+    def _combine(self, issued: Issued) -> Issued:
+        return Issued(Combined(main_of(issued.credentials), self._headers), issued.fingerprint)
 
 
 class StaticSource:

@@ -22,7 +22,7 @@ from airflow_provider_integry.auth.credentials import ApiKey, BearerToken
 from airflow_provider_integry.auth.grants import Obtained, Steps, TokenSettings, obtain_token
 from airflow_provider_integry.auth.jwt import JwtLogin, JwtSigning
 from airflow_provider_integry.auth.oauth2 import OAuth2Settings
-from airflow_provider_integry.auth.source import CredentialSource, Issued, StaticSource
+from airflow_provider_integry.auth.source import CombinedSource, CredentialSource, Issued, StaticSource
 from airflow_provider_integry.auth.token import Token
 from airflow_provider_integry.errors import RequestTimeoutError
 from airflow_provider_integry.settings import ConnectionSettings, TransportSettings
@@ -213,8 +213,15 @@ def source_for(settings: ConnectionSettings) -> CredentialSource:
     Two hooks of one connection share one; a connection that was edited gets a new one.
     """
     auth = settings.auth
-    if not isinstance(auth, OAuth2Settings | JwtSigning | JwtLogin):
-        return StaticSource(auth)
+    source: CredentialSource
+    if isinstance(auth, OAuth2Settings | JwtSigning | JwtLogin):
+        source = _token_source(settings, auth)
+    else:
+        source = StaticSource(auth)
+    return CombinedSource(source, settings.secret_headers) if settings.secret_headers else source
+
+
+def _token_source(settings: ConnectionSettings, auth: TokenSettings) -> TokenSource:
     key = _digest(settings)
     with _sources_lock:
         source = _sources.get(key)

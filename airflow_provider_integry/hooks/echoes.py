@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from airflow_provider_integry.auth.apply import encode_basic
-from airflow_provider_integry.auth.credentials import Basic, Credentials, secrets_of
+from airflow_provider_integry.auth.credentials import Basic, Credentials, main_of, secrets_of
 from airflow_provider_integry.auth.wire import HttpResponse
 from airflow_provider_integry.secret import MASK, Secret, encoded_forms
 
@@ -31,8 +31,9 @@ class EchoFilter:
     def add_credentials(self, credentials: Credentials) -> None:
         """Remember a credential's secrets, and the Basic header made of them."""
         self.add(secrets_of(credentials))
-        if isinstance(credentials, Basic):
-            header = encode_basic(credentials.username, credentials.password.reveal())
+        main = main_of(credentials)
+        if isinstance(main, Basic):
+            header = encode_basic(main.username, main.password.reveal())
             self.add([Secret(header.removeprefix("Basic "))])
 
     def blank(self, response: HttpResponse) -> HttpResponse:

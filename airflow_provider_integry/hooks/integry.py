@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseHook
 
-from airflow_provider_integry.auth.credentials import ApiKey, BearerToken
+from airflow_provider_integry.auth.credentials import ApiKey, BearerToken, main_of
 from airflow_provider_integry.auth.oauth2 import OAuth2Settings
 from airflow_provider_integry.auth.readiness import Readiness
 from airflow_provider_integry.errors import (
@@ -156,8 +156,7 @@ class IntegryHook(BaseHook):
         Raises:
             AuthorizationError: The mechanism has no single token (OAuth 1.0a, Basic, key and secret).
         """
-        credentials = self._source().get().credentials
-        self._masker.mask_credentials(credentials)
+        credentials = main_of(self._source().get().credentials)
         if isinstance(credentials, BearerToken):
             return credentials.token.reveal()
         if isinstance(credentials, ApiKey):

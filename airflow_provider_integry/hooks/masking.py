@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from airflow.sdk.log import mask_secret
 
 from airflow_provider_integry.auth.apply import encode_basic
-from airflow_provider_integry.auth.credentials import Basic, Credentials, secrets_of
+from airflow_provider_integry.auth.credentials import Basic, Credentials, main_of, secrets_of
 from airflow_provider_integry.secret import Secret, encoded_forms
 
 # Loaded in the API server and the triggerer, and nowhere else.
@@ -52,8 +52,9 @@ class TaskMasker:
     def mask_credentials(self, credentials: Credentials) -> None:
         """Register a credential's secrets, and the Basic header made of them."""
         self.mask(secrets_of(credentials))
-        if isinstance(credentials, Basic):
-            header = encode_basic(credentials.username, credentials.password.reveal())
+        main = main_of(credentials)
+        if isinstance(main, Basic):
+            header = encode_basic(main.username, main.password.reveal())
             self.mask([Secret(header.removeprefix("Basic "))])
 
 

@@ -235,12 +235,14 @@ def test_a_form_that_was_filled_in_and_parsed_shows_no_secret(item, make):
     columns = {field.column: CANARY + field.name for field in secrets if field.column}
     extra = {field.name: CANARY + field.name + padding for field in secrets if not field.column}
     extra["proxy_url"] = f"http://u:{CANARY}proxy@proxy.example.com"
+    extra["secret_headers"] = f'{{"X-App-Key": "{CANARY}header"}}'
     full = build_full(item)
     connection = as_typed(make, {**full, **columns, "extra": {**full["extra"], **extra}})
 
     settings = settings_of(connection)
 
     assert CANARY not in f"{settings!r} {settings} {read_connection(connection)!r}"
+    extra["secret_headers"] = f"{CANARY}header"
     assert {one.reveal() for one in settings.secrets} == {*columns.values(), *extra.values()}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import asyncio
 import os
 import subprocess
@@ -51,6 +52,7 @@ def test_the_module_brings_no_web_framework_into_every_process():
         "before = set(sys.modules)\n"
         "import airflow_provider_integry.web.plugin\n"
         "print(sorted(name for name in set(sys.modules) - before if '.' not in name))\n"
+        "print('fastapi' in before)\n"
     )
 
     done = subprocess.run(
@@ -62,4 +64,5 @@ def test_the_module_brings_no_web_framework_into_every_process():
         check=True,
     )
 
-    assert done.stdout.splitlines()[-1] == "['airflow_provider_integry']"
+    *_, added, had_fastapi = done.stdout.splitlines()
+    assert (set(ast.literal_eval(added)) - {"airflow_provider_integry"}, had_fastapi) == (set(), "False")

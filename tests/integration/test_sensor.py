@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
 import time
 from datetime import timedelta
 
@@ -100,13 +99,13 @@ def test_an_incomplete_connection_is_waited_for(set_connection):
     assert sensor.poke({}) is True
 
 
-def test_the_reason_is_logged(set_connection, caplog):
+def test_the_reason_is_logged(set_connection, capsys):
     set_connection("https://api.example.com", "integry_basic")
 
-    with caplog.at_level(logging.INFO):
-        build().poke({})
-    assert "pending" in caplog.text
-    assert "'User name'" in caplog.text
+    build().poke({})
+
+    assert "pending" in (logged := capsys.readouterr().out)
+    assert "'User name'" in logged
 
 
 def test_rescheduling_frees_the_worker(serve_account):

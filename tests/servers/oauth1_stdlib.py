@@ -62,7 +62,7 @@ class StrictOAuth1Api:
         method: The signature method that is accepted.
         consumer, consumer_secret, token, token_secret: What is registered.
         public_pem: For the RSA methods.
-        body_hash: Hash of `oauth_body_hash`, which bodies that are no form need; None takes none.
+        body_hash: Hash of `oauth_body_hash`, which every request but a form needs; None takes none.
         realms: Realm of each accepted request.
         nonces: Nonces that were used.
     """
@@ -116,7 +116,7 @@ class StrictOAuth1Api:
         return "ada"
 
     def _has_body_hash(self, given: dict[str, str], *, is_form: bool) -> bool:
-        if self.body_hash is None or is_form or not request.get_data():
+        if self.body_hash is None or is_form:
             return "oauth_body_hash" not in given
         digest = base64.b64encode(hashlib.new(self.body_hash, request.get_data()).digest()).decode()
         return given.get("oauth_body_hash") == digest

@@ -398,8 +398,10 @@ def test_settings_know_their_secrets_and_show_none(conn_type):
     columns = {item.column: f"{CANARY}-{name}" for name, item in secrets.items() if item.column}
     extra = {name: f"{CANARY}-{name}-{SHARED}" for name, item in secrets.items() if not item.column}
     extra["proxy_url"] = f"http://u:{CANARY}@proxy.example.com"
+    extra["secret_headers"] = f'{{"X-App-Key": "{CANARY}-header"}}'
 
     settings = parse(conn_type, **columns, extra=extra)
+    extra["secret_headers"] = f"{CANARY}-header"
 
     assert CANARY not in f"{settings!r} {settings}"
     assert {secret.reveal() for secret in settings.secrets} == {*columns.values(), *extra.values()}

@@ -1,0 +1,90 @@
+"""Filling in, saving, editing and saving again each form in a real browser."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from airflow_provider_integry.connection_types import CONNECTION_TYPES, ConnectionType
+from airflow_provider_integry.settings import RawConnection, parse_connection
+from browser.connection_form import ConnectionForm
+from browser.values import build_values
+
+pytestmark = [pytest.mark.system, pytest.mark.timeout(150)]
+TYPES = pytest.mark.parametrize("conn_type", CONNECTION_TYPES, ids=lambda item: item.name)
+REQUIRED_EXTRAS = [
+    pytest.param(conn_type, field.name, id=f"{conn_type.name}.{field.name}")
+    for conn_type in CONNECTION_TYPES
+    for field in conn_type.fields
+    if field.required and not field.column
+]
+DESCRIPTION = 'Filled in by "a browser" <b>'
+
+
+def split(conn_type: ConnectionType, values: dict[str, Any]) -> dict[str, Any]:
+    """Return values as Airflow's columns, among them `extra`."""
+    columns = {field.column: values[field.name] for field in conn_type.fields if field.column}
+    extra = {field.name: values[field.name] for field in conn_type.fields if not field.column}
+    return {"host": None, "login": None, "password": None, **columns, "extra": extra}
+
+
+def settings_of(conn_type: ConnectionType, columns: dict[str, Any]):
+    """Return the settings that the provider reads from columns."""
+    names = ("host", "login", "password", "extra")
+    return parse_connection(RawConnection("filled", conn_type.name, **{name: columns[name] for name in names}))
+
+
+@TYPES
+def test_what_is_typed_is_stored_and_editing_keeps_every_secret(conn_type, page, site, screenshots):
+    values = build_values(conn_type)
+    conn_id = f"filled_{conn_type.name}"
+    form = ConnectionForm(page, conn_type)
+    form.open_new(conn_id)
+    form.describe(DESCRIPTION)
+    form.fill(values)
+    if screenshots:
+        form.take_pictures(screenshots, f"{conn_type.name}-add")
+    form.save()
+
+    stored = site.read_connection(conn_id)
+    expected = split(conn_type, values)
+    assert expected == {name: stored[name] or None for name in expected}
+    assert (stored["conn_type"], stored["description"]) == (conn_type.name, DESCRIPTION)
+    assert (stored["schema"] or None, stored["port"]) == (None, None)
+    assert settings_of(conn_type, expected) == settings_of(conn_type, stored)
+
+    form.open_edit(conn_id)
+    shown = form.read()
+    secrets = {field.name for field in conn_type.fields if field.is_secret}
+    assert {name: value for name, value in values.items() if name not in secrets} == {
+        name: value for name, value in shown.items() if name not in secrets
+    }
+    assert {shown[name] for name in secrets} <= {"", "***"}
+    assert secrets == {name for name in values if form.is_hidden(name)}
+    form.fill({"user_agent": "edited/2"})
+    if screenshots:
+        form.take_pictures(screenshots, f"{conn_type.name}-edit")
+    form.save()
+
+    stored = site.read_connection(conn_id)
+    edited = split(conn_type, {**values, "user_agent": "edited/2"})
+    assert edited == {name: stored[name] or None for name in edited}
+    assert (stored["conn_type"], stored["description"]) == (conn_type.name, DESCRIPTION)
+    assert settings_of(conn_type, edited) == settings_of(conn_type, stored)
+
+
+@pytest.mark.parametrize(("conn_type", "name"), REQUIRED_EXTRAS)
+def test_an_empty_required_field_cannot_be_saved(conn_type, name, page):
+    values = build_values(conn_type)
+    form = ConnectionForm(page, conn_type)
+    form.open_new("incomplete")
+    required = {field.name: values[field.name] for field in conn_type.fields if field.required}
+    form.fill({key: value for key, value in required.items() if key != name})
+    form.wait_until(can_be_saved=False)
+
+    form.fill({name: values[name]})
+    form.wait_until(can_be_saved=True)
+
+    form.fill({name: ""})
+    form.wait_until(can_be_saved=False)
