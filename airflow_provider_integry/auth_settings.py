@@ -103,6 +103,7 @@ def _build_oauth2(values: FieldValues, base_url: str | None) -> OAuth2Settings:
         param_names=read_texts(values.mapping("param_names"), "param_names"),
         extra_headers=read_headers(values.mapping("exchange_headers"), "exchange_headers"),
         method=cast("Any", values.word("exchange_method")),
+        uses_dpop=values.boolean("dpop"),
         allow_http=allow_http,
         client_id=values.word("client_id"),
         client_secret=values.secret("client_secret"),

@@ -236,6 +236,13 @@ OAUTH2_FIELDS: tuple[Field, ...] = (
         "object",
     ),
     Field(
+        "dpop",
+        "DPoP",
+        "Bind tokens to a key of the process that fetched them (RFC 9449), where the service offers it.",
+        "boolean",
+        default=False,
+    ),
+    Field(
         "param_names",
         "Parameter names",
         "Other names of parameters, as a JSON object; an empty name leaves the parameter out.",

@@ -4,9 +4,19 @@ from __future__ import annotations
 
 from base64 import b64encode
 
-from airflow_provider_integry.auth.credentials import ApiKey, ApiKeyPair, Basic, BearerToken, Combined, Credentials
+from airflow_provider_integry.auth.credentials import (
+    ApiKey,
+    ApiKeyPair,
+    Basic,
+    BearerToken,
+    Combined,
+    Credentials,
+    DPoPToken,
+)
+from airflow_provider_integry.auth.dpop import build_proof
 from airflow_provider_integry.auth.hmac_signing import HmacSigned, sign_hmac
 from airflow_provider_integry.auth.wire import HttpRequest
+from airflow_provider_integry.urls import origin_of
 
 
 def encode_basic(username: str, password: str) -> str:
@@ -43,6 +53,8 @@ def apply(request: HttpRequest, credentials: Credentials, *, timestamp: float, n
             return request.with_header("Authorization", encode_basic(username, password.reveal()))
         case BearerToken():
             return request.with_header(credentials.name, credentials.prefix + credentials.token.reveal())
+        case DPoPToken():
+            return _apply_dpop(request, credentials, timestamp, nonce)
         case HmacSigned():
             return sign_hmac(request, credentials, timestamp=timestamp, nonce=nonce)
         case _:
@@ -50,6 +62,19 @@ def apply(request: HttpRequest, credentials: Credentials, *, timestamp: float, n
             from airflow_provider_integry.auth.oauth1 import sign
 
             return sign(request, credentials, timestamp=int(timestamp), nonce=nonce)
+
+
+def _apply_dpop(request: HttpRequest, credentials: DPoPToken, timestamp: float, nonce: str) -> HttpRequest:
+    proof = build_proof(
+        credentials.proof_key,
+        method=request.method,
+        url=request.url,
+        now=timestamp,
+        jti=nonce,
+        access_token=credentials.token,
+        nonce=credentials.nonces.get(str(origin_of(request.url))),
+    )
+    return request.with_header("Authorization", f"DPoP {credentials.token.reveal()}").with_header("DPoP", proof)
 
 
 def _apply_key(request: HttpRequest, credentials: ApiKey) -> HttpRequest:

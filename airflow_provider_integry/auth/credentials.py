@@ -7,9 +7,11 @@ here, when it is made, so that signing a request needs no checks.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
+from airflow_provider_integry.auth.dpop import ProofKey
 from airflow_provider_integry.auth.hmac_signing import HmacSigned
 from airflow_provider_integry.errors import CredentialFormatError
 from airflow_provider_integry.secret import Secret
@@ -205,7 +207,25 @@ class OAuth1:
                 raise CredentialFormatError("Realm", "holds a quote or backslash; remove it")
 
 
-MainCredentials = ApiKey | ApiKeyPair | Basic | BearerToken | HmacSigned | OAuth1
+@dataclass(frozen=True, slots=True)
+class DPoPToken:
+    """A token that each request proves to be its own (RFC 9449 section 7).
+
+    Attributes:
+        token: The access token.
+        proof_key: Key that it is bound to.
+        nonces: The servers' latest nonces, by origin.
+    """
+
+    token: Secret
+    proof_key: ProofKey
+    nonces: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        check_header_text(self.token.reveal(), "Token")
+
+
+MainCredentials = ApiKey | ApiKeyPair | Basic | BearerToken | DPoPToken | HmacSigned | OAuth1
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,12 +269,12 @@ def carriers_of(credentials: Credentials) -> Carriers:
             return Carriers(frozenset({name.lower()}), none)
         case ApiKeyPair():
             return Carriers(frozenset({credentials.key_name.lower(), credentials.secret_name.lower()}), none)
+        case DPoPToken():
+            return Carriers(frozenset({"authorization", "dpop"}), none)
         case HmacSigned(headers=headers):
             return Carriers(frozenset(name.lower() for name in headers), none)
-        case OAuth1(placement="query"):
-            return Carriers(none, OAUTH1_PARAMETERS)
-        case OAuth1(placement="body"):
-            return Carriers(none, none)
+        case OAuth1(placement="query" | "body" as placement):
+            return Carriers(none, OAUTH1_PARAMETERS if placement == "query" else none)
         case _:
             return Carriers(frozenset({"authorization"}), none)
 
@@ -277,7 +297,7 @@ def secrets_of(credentials: Credentials) -> tuple[Secret, ...]:
             return (credentials.key, credentials.secret)
         case Basic(password=password):
             return (password,)
-        case BearerToken(token=token):
+        case BearerToken(token=token) | DPoPToken(token=token):
             return (token,)
         case OAuth1():
             parts = (

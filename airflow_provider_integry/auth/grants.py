@@ -14,6 +14,7 @@ from http.cookies import CookieError, SimpleCookie
 from typing import NamedTuple
 
 from airflow_provider_integry.auth.discovery import build_metadata_requests, parse_metadata
+from airflow_provider_integry.auth.dpop import ProofKey, build_proof
 from airflow_provider_integry.auth.jwt import (
     JwtLogin,
     JwtSigning,
@@ -29,7 +30,7 @@ from airflow_provider_integry.auth.oauth2 import (
     build_refresh_request,
 )
 from airflow_provider_integry.auth.token import Token, parse_number, parse_token_response
-from airflow_provider_integry.auth.token_errors import raise_token_error
+from airflow_provider_integry.auth.token_errors import is_unavailable, raise_token_error
 from airflow_provider_integry.auth.wire import HttpRequest, HttpResponse, redact_url
 from airflow_provider_integry.errors import InvalidClientError, LoginRefusedError, TokenResponseError
 from airflow_provider_integry.secret import Secret
@@ -44,10 +45,34 @@ class Obtained(NamedTuple):
     Attributes:
         token: The token.
         endpoint: Token endpoint that discovery found, to be remembered; None where it was not asked.
+        nonce: The token endpoint's latest nonce for proofs, to be remembered.
     """
 
     token: Token
     endpoint: str | None = None
+    nonce: str | None = None
+
+
+class Prover(NamedTuple):
+    """What proofs for the token endpoint are made of.
+
+    Attributes:
+        key: Key that the token is to be bound to.
+        now: Clock, UTC epoch seconds.
+        unique: Makes unique texts.
+        nonce: The endpoint's nonce as far as it is known.
+    """
+
+    key: ProofKey
+    now: Callable[[], float]
+    unique: Callable[[], str]
+    nonce: str | None
+
+    def prove(self, request: HttpRequest, nonce: str | None) -> str:
+        """Sign the proof for one request."""
+        return build_proof(
+            self.key, method=request.method, url=request.url, now=self.now(), jti=self.unique(), nonce=nonce
+        )
 
 
 def obtain_token(
@@ -57,6 +82,8 @@ def obtain_token(
     endpoint: str | None,
     now: Callable[[], float],
     unique: Callable[[], str],
+    proof_key: ProofKey | None = None,
+    nonce: str | None = None,
 ) -> Steps:
     """Get a token in whichever way the settings say.
 
@@ -66,6 +93,8 @@ def obtain_token(
         endpoint: Token endpoint that discovery found earlier.
         now: Clock, UTC epoch seconds.
         unique: Makes unique texts.
+        proof_key: Key that the token is to be bound to; None for plain tokens.
+        nonce: The token endpoint's nonce of an earlier answer.
     Raises:
         AuthorizationError: There is no token to be had; the subclass says why.
     """
@@ -76,7 +105,9 @@ def obtain_token(
     if settings.exchange_url is None and endpoint is None:
         endpoint = yield from _discover(settings)
     moment = Moment(endpoint, now(), unique())
-    response = yield _build_request(settings, refresh_token, moment)
+    request = _build_request(settings, refresh_token, moment)
+    prover = Prover(proof_key, now, unique, nonce) if proof_key else None
+    response, nonce = yield from _send_proved(request, prover)
     token = parse_token_response(
         response,
         requested_at=moment.now,
@@ -84,7 +115,25 @@ def obtain_token(
         previous_refresh_token=refresh_token,
         sent=(*settings.secrets, *((refresh_token,) if refresh_token else ())),
     )
-    return Obtained(token, endpoint)
+    return Obtained(token, endpoint, nonce)
+
+
+def _send_proved(
+    request: HttpRequest, prover: Prover | None
+) -> Generator[HttpRequest, HttpResponse, tuple[HttpResponse, str | None]]:
+    """Send a token request with its proof, once more where the server wants another nonce in it.
+
+    Returns:
+        The answer, and the server's latest nonce.
+    Source: RFC 9449 section 8.
+    """
+    if prover is None:
+        return (yield request), None
+    response = yield request.with_header("DPoP", prover.prove(request, prover.nonce))
+    nonce = response.header("DPoP-Nonce")
+    if response.status not in (400, 401) or nonce is None:
+        return response, nonce or prover.nonce
+    return (yield request.with_header("DPoP", prover.prove(request, nonce))), nonce
 
 
 def _build_request(settings: OAuth2Settings, refresh_token: Secret | None, moment: Moment) -> HttpRequest:
@@ -100,9 +149,11 @@ def _discover(settings: OAuth2Settings) -> Generator[HttpRequest, HttpResponse, 
 
     Raises:
         TokenResponseError: No place has a document of this issuer.
+        TokenEndpointUnavailableError: No place has one, and one of them is down.
     """
     issuer = settings.issuer or ""
     failed: TokenResponseError | None = None
+    down: HttpResponse | None = None
     for request in build_metadata_requests(issuer):
         response = yield request
         try:
@@ -110,7 +161,10 @@ def _discover(settings: OAuth2Settings) -> Generator[HttpRequest, HttpResponse, 
         except TokenResponseError as error:
             # The first refusal of a document that is there says more than a 404 at the next place.
             failed = failed if failed and failed.status == 200 else error
+            down = response if is_unavailable(response.status) else down
     assert failed is not None
+    if down is not None and failed.status != 200:
+        raise_token_error(down, None, "", settings.secrets)
     raise failed
 
 

@@ -56,6 +56,7 @@ class OAuth2Settings:
         param_names: Other names of parameters; an empty name leaves the parameter out.
         extra_headers: Further headers of every token request.
         method: POST, or GET with the parameters in the query.
+        uses_dpop: Whether tokens are bound to a key that each request proves (RFC 9449).
         allow_http: Whether endpoints that discovery finds may be http.
     """
 
@@ -82,6 +83,7 @@ class OAuth2Settings:
     param_names: Mapping[str, str] = field(default_factory=dict)
     extra_headers: Mapping[str, str] = field(default_factory=dict)
     method: Literal["POST", "GET"] = "POST"
+    uses_dpop: bool = False
     allow_http: bool = False
 
     @property
@@ -184,8 +186,16 @@ def _client_params(settings: OAuth2Settings, url: str, moment: Moment) -> dict[s
         params["client_secret"] = settings.client_secret.reveal()
     if settings.client_auth == "private_key_jwt":
         params["client_assertion_type"] = CLIENT_ASSERTION_TYPE
-        params["client_assertion"] = _sign(settings, url, replace(moment, unique=f"{moment.unique}-client"))
+        own = replace(moment, unique=f"{moment.unique}-client")
+        params["client_assertion"] = _sign(_without_grant(settings), url, own)
     return params
+
+
+def _without_grant(settings: OAuth2Settings) -> OAuth2Settings:
+    """Return the settings without the claims of a jwt-bearer grant: they speak of the account, not of the client."""
+    if settings.grant_type != "jwt_bearer" or settings.assertion is None:
+        return settings
+    return replace(settings, assertion=replace(settings.assertion, claims={}))
 
 
 def _sign(settings: OAuth2Settings, url: str, moment: Moment, subject: str | None = None) -> str:

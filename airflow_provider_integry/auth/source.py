@@ -44,6 +44,10 @@ class CredentialSource(Protocol):
         """Do what `get` does, without blocking the event loop."""
         ...
 
+    def observe(self, url: str, nonce: str) -> None:
+        """Remember the nonce that a server gave for the next proof (RFC 9449 section 8)."""
+        ...
+
 
 class CombinedSource:
     """Another source's credentials, with secret headers beside them."""
@@ -59,6 +63,10 @@ class CombinedSource:
     async def aget(self, rejected: str | None = None) -> Issued:
         """Return the combined credentials."""
         return self._combine(await self._inner.aget(rejected))
+
+    def observe(self, url: str, nonce: str) -> None:
+        """Pass a server's nonce on."""
+        self._inner.observe(url, nonce)
 
     def _combine(self, issued: Issued) -> Issued:
         return Issued(Combined(main_of(issued.credentials), self._headers), issued.fingerprint)
@@ -77,3 +85,6 @@ class StaticSource:
     async def aget(self, rejected: str | None = None) -> Issued:
         """Return the credentials."""
         return self._issued
+
+    def observe(self, url: str, nonce: str) -> None:
+        """Do nothing: these credentials prove nothing."""

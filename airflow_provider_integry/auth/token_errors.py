@@ -74,7 +74,7 @@ def raise_token_error(response: HttpResponse, error: str | None, description: st
     known = _BY_CODE.get((error or "").lower())
     if known:
         raise known(url, status, code, text)
-    if status in _UNAVAILABLE_STATUS or (error or "").lower() in _UNAVAILABLE_CODES:
+    if is_unavailable(status) or (error or "").lower() in _UNAVAILABLE_CODES:
         wait = response.header("Retry-After") or ""
         retry_after_s = float(wait) if wait.isdigit() and len(wait) < 10 else None
         raise errors.TokenEndpointUnavailableError(url, status, code, text, retry_after_s)
@@ -85,6 +85,11 @@ def raise_token_error(response: HttpResponse, error: str | None, description: st
             url, status, "redirects are not followed here; put the final URL into the connection"
         )
     raise errors.TokenEndpointError(url, status, code, text)
+
+
+def is_unavailable(status: int) -> bool:
+    """Return whether a status says that asking later may help."""
+    return status in _UNAVAILABLE_STATUS
 
 
 def describe_type(response: HttpResponse) -> str:

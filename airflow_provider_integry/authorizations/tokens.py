@@ -18,7 +18,10 @@ from dataclasses import replace
 from typing import NamedTuple
 from uuid import uuid4
 
-from airflow_provider_integry.auth.credentials import ApiKey, BearerToken
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
+
+from airflow_provider_integry.auth.credentials import ApiKey, BearerToken, DPoPToken
+from airflow_provider_integry.auth.dpop import ProofKey
 from airflow_provider_integry.auth.grants import Obtained, Steps, TokenSettings, obtain_token
 from airflow_provider_integry.auth.jwt import JwtLogin, JwtSigning
 from airflow_provider_integry.auth.oauth2 import OAuth2Settings
@@ -26,6 +29,7 @@ from airflow_provider_integry.auth.source import CombinedSource, CredentialSourc
 from airflow_provider_integry.auth.token import Token
 from airflow_provider_integry.errors import RequestTimeoutError
 from airflow_provider_integry.settings import ConnectionSettings, TransportSettings
+from airflow_provider_integry.urls import origin_of
 
 log = logging.getLogger(__name__)
 
@@ -72,6 +76,11 @@ class TokenSource:
         self._flight: Future[Token | None] | None = None
         self._refresh_token = settings.refresh_token if isinstance(settings, OAuth2Settings) else None
         self._endpoint: str | None = None
+        # RFC 9449 binds a token to a key, and the token lives in this process alone: so does the key.
+        uses_dpop = isinstance(settings, OAuth2Settings) and settings.uses_dpop
+        self._proof_key = ProofKey(generate_private_key(SECP256R1())) if uses_dpop else None
+        self._nonces: dict[str, str] = {}
+        self._token_nonce: str | None = None
 
     def get(self, rejected: str | None = None) -> Issued:
         """Return a credential with a token that is good now; see `CredentialSource.get`."""
@@ -106,6 +115,11 @@ class TokenSource:
                 raise self._too_slow() from None
             if arrived:
                 return self._issue(arrived)
+
+    def observe(self, url: str, nonce: str) -> None:
+        """Remember a server's nonce; see `CredentialSource.observe`."""
+        if self._proof_key and len(self._nonces) < MAX_SOURCES:
+            self._nonces[str(origin_of(url))] = nonce
 
     def _board(self, rejected: str | None) -> _Ticket:
         with self._lock:
@@ -156,6 +170,8 @@ class TokenSource:
             endpoint=self._endpoint,
             now=self._now,
             unique=lambda: uuid4().hex,
+            proof_key=self._proof_key,
+            nonce=self._token_nonce,
         )
 
     def _land(self, flight: Future[Token | None], obtained: Obtained, started_at: float) -> Token:
@@ -168,6 +184,7 @@ class TokenSource:
             self._token = replace(token, refresh_token=None)
             self._leeway_s = min(LEEWAY_S, max(0.0, lifetime_s) * LEEWAY_SHARE)
             self._endpoint = obtained.endpoint
+            self._token_nonce = obtained.nonce
             self._flight = None
         flight.set_result(token)
         return token
@@ -186,6 +203,8 @@ class TokenSource:
         settings = self._settings
         if isinstance(settings, JwtLogin) and settings.cookie_name:
             return Issued(ApiKey(token.access_token, "cookie", settings.cookie_name), token.fingerprint)
+        if self._proof_key and token.token_type.lower() == "dpop":
+            return Issued(DPoPToken(token.access_token, self._proof_key, dict(self._nonces)), token.fingerprint)
         return Issued(BearerToken(token.access_token, settings.header_name, settings.header_prefix), token.fingerprint)
 
     def _warn_rotated(self) -> None:

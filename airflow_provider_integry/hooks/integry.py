@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseHook
 
-from airflow_provider_integry.auth.credentials import ApiKey, BearerToken, main_of
+from airflow_provider_integry.auth.credentials import ApiKey, BearerToken, DPoPToken, main_of
 from airflow_provider_integry.auth.oauth2 import OAuth2Settings
 from airflow_provider_integry.auth.readiness import Readiness
 from airflow_provider_integry.errors import (
@@ -157,7 +157,7 @@ class IntegryHook(BaseHook):
             AuthorizationError: The mechanism has no single token (OAuth 1.0a, Basic, key and secret).
         """
         credentials = main_of(self._source().get().credentials)
-        if isinstance(credentials, BearerToken):
+        if isinstance(credentials, BearerToken | DPoPToken):
             return credentials.token.reveal()
         if isinstance(credentials, ApiKey):
             return credentials.key.reveal()
@@ -417,6 +417,10 @@ class _WatchedSource:
     async def aget(self, rejected: str | None = None) -> Issued:
         """Return credentials; see `CredentialSource.aget`."""
         return self._watch(await self._inner.aget(rejected))
+
+    def observe(self, url: str, nonce: str) -> None:
+        """Pass a server's nonce on."""
+        self._inner.observe(url, nonce)
 
     def _watch(self, issued: Issued) -> Issued:
         self._masker.mask_credentials(issued.credentials)

@@ -239,8 +239,12 @@ class IntegryAsyncSession:
             spent_s = time.monotonic() - started
             failure, error = translate(caught, request.url, spent_s)
             return error, Outcome(spent_s, failure=failure, jitter=jitter)
+        nonce = response.headers.get("DPoP-Nonce")
+        if nonce:
+            self._source.observe(request.url, nonce)
         return response, Outcome(
             time.monotonic() - started,
+            wants_nonce=bool(nonce) and "use_dpop_nonce" in response.headers.get("WWW-Authenticate", ""),
             status=response.status,
             retry_after_s=parse_retry_after(response.headers.get("Retry-After"), time.time()),
             fingerprint=issued.fingerprint,

@@ -54,6 +54,7 @@ class Outcome:
         failure: Why there was no answer; None when there was one.
         retry_after_s: Seconds the server asks to wait.
         fingerprint: Token that was sent, if it can be renewed.
+        wants_nonce: Whether the server refused a proof for lack of a nonce that it has now given.
         jitter: Random number in [0, 1).
     """
 
@@ -62,6 +63,7 @@ class Outcome:
     failure: Failure | None = None
     retry_after_s: float | None = None
     fingerprint: str | None = None
+    wants_nonce: bool = False
     jitter: float = 1.0
 
 
@@ -80,9 +82,13 @@ def exchange(
         has_idempotency_key: Whether the server recognises a second sending.
     """
     outcome = yield Send()
-    renewed, attempt = False, 0
+    renewed, has_nonce, attempt = False, False, 0
     is_repeatable = is_replayable and (has_idempotency_key or method in IDEMPOTENT_METHODS)
     while outcome is not None:
+        if outcome.status == 401 and outcome.wants_nonce and is_replayable and not has_nonce:
+            has_nonce = True
+            outcome = yield Send()
+            continue
         if outcome.status == 401 and outcome.fingerprint and is_replayable and not renewed:
             renewed = True
             outcome = yield Send(rejected=outcome.fingerprint)

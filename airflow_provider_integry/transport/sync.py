@@ -189,8 +189,12 @@ class IntegrySession(requests.Session):
             spent_s = time.monotonic() - started
             failure, error = translate(caught, request.url or "", spent_s)
             return error, Outcome(spent_s, failure=failure, jitter=random.random())  # noqa: S311 - spreads retries
+        nonce = response.headers.get("DPoP-Nonce")
+        if nonce:
+            self._source.observe(request.url or "", nonce)
         outcome = Outcome(
             time.monotonic() - started,
+            wants_nonce=bool(nonce) and "use_dpop_nonce" in response.headers.get("WWW-Authenticate", ""),
             status=response.status_code,
             retry_after_s=parse_retry_after(response.headers.get("Retry-After"), time.time()),
             fingerprint=issued.fingerprint,

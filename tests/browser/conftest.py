@@ -21,7 +21,7 @@ OPTIONS = (
     "--no-first-run",
     "--disable-quic",
 )
-TIMEOUT_MS = 20_000
+TIMEOUT_MS = 10_000
 
 
 def _do_without(reason: str):

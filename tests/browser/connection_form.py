@@ -48,7 +48,7 @@ class ConnectionForm:
 
     def describe(self, text: str) -> None:
         """Fill in Airflow's own field for a description."""
-        self._open_section(self._dialog.locator("[name=description]")).fill(text)
+        self._open_section(self._page.locator("[name=description]")).fill(text)
 
     def read(self) -> dict[str, Any]:
         """Return what each field shows."""
@@ -90,8 +90,8 @@ class ConnectionForm:
 
     def _locate(self, field: Field) -> Any:
         if field.column:
-            return self._dialog.locator(f"[name={field.column}]")
-        return self._dialog.locator(
+            return self._page.locator(f"[name={field.column}]")
+        return self._page.locator(
             f"#element_{field.name}" if field.kind == "object" else f"[name=element_{field.name}]"
         )
 

@@ -33,6 +33,11 @@ OBJECTS = {
     "param_names": {"client_id": "app_key", "scope": ""},
     "login_body": {"user": "{username}", "password": "{password}"},
 }
+# Secrets of a form of their own; every other secret is any text.
+SECRETS = {
+    "proxy_url": "http://u:p%40ss@proxy.example.com:3128",
+    "secret_headers": '{"X-Second-Key": "a \\"b\\" %20+/="}',
+}
 # Choices that make the parser read the fields which are left aside otherwise.
 CHOICES = {
     "integry_oauth1": {"signature_method": "RSA-SHA256"},
@@ -51,11 +56,9 @@ def build_values(conn_type: ConnectionType) -> dict[str, Any]:
 def _build(field: Field, example: Mapping[str, Any]) -> Any:
     if field.name == "private_key":
         return _build_pem()
-    if field.name == "proxy_url":
-        return "http://u:p%40ss@proxy.example.com:3128"
     value = example.get(field.name)
     if field.is_secret:
-        return (value or f"{field.name}-value") + AWKWARD
+        return SECRETS.get(field.name) or (value or f"{field.name}-value") + AWKWARD
     return _invent(field) if value is None else value
 
 

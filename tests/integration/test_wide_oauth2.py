@@ -120,7 +120,11 @@ def test_a_jwt_is_traded_for_a_token_of_the_account_it_names(serve, pairs, algor
 def test_a_traded_jwt_and_the_clients_own_are_two_and_the_claims_belong_to_the_first(serve, rsa_pair, ask):
     api = AssertionApi(KeyClient(CLIENT, rsa_pair.public_pem))
     server = serve(api.build())
-    grant = {"grant_type": "jwt_bearer", "client_auth": "private_key_jwt", "assertion_claims": {"sub": "ada@example.com"}}
+    grant = {
+        "grant_type": "jwt_bearer",
+        "client_auth": "private_key_jwt",
+        "assertion_claims": {"sub": "ada@example.com"},
+    }
     connection = oauth2(exchange_url=f"{server.url}/token", private_key=rsa_pair.private_pem, **grant)
 
     assert status_of(ask, connection, server.url) == 200
@@ -387,9 +391,7 @@ def test_a_secret_in_the_query_is_in_no_error(serve, ask):
         ("seconds", "3600.0", 3600, 0.0, 1),
     ],
 )
-def test_a_lifetime_counts_the_unit_that_the_connection_says(
-    serve, unit, lifetime, life_s, pause_s, fetched, ask
-):
+def test_a_lifetime_counts_the_unit_that_the_connection_says(serve, unit, lifetime, life_s, pause_s, fetched, ask):
     accepts = has(grant_type=CC, client_id=CLIENT, client_secret=SECRET)
     server = serve(
         ShapedApi(accepts, lambda token: {"access_token": token, "expires_in": lifetime}, life_s=life_s).build()
