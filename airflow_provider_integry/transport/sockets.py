@@ -95,6 +95,7 @@ class _DeadlineIO(socket.SocketIO):
 
     def readinto(self, buffer: Any) -> int | None:
         sock = self._sock  # type: ignore[attr-defined]
+        sock.settimeout(_shorten(sock.gettimeout()))
         return super().readinto(buffer)
 
 
