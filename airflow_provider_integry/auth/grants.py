@@ -104,13 +104,15 @@ def obtain_token(
         return Obtained((yield from _log_in(settings, now)))
     if settings.exchange_url is None and endpoint is None:
         endpoint = yield from _discover(settings)
-    moment = Moment(endpoint, now(), unique())
-    request = _build_request(settings, refresh_token, moment)
+    requested_at = now()
     prover = Prover(proof_key, now, unique, nonce) if proof_key else None
-    response, nonce = yield from _send_proved(request, prover)
+    # Built anew for each sending: an assertion is good for one use.
+    response, nonce = yield from _send_proved(
+        lambda: _build_request(settings, refresh_token, Moment(endpoint, now(), unique())), prover
+    )
     token = parse_token_response(
         response,
-        requested_at=moment.now,
+        requested_at=requested_at,
         shape=settings.shape,
         previous_refresh_token=refresh_token,
         sent=(*settings.secrets, *((refresh_token,) if refresh_token else ())),
@@ -119,7 +121,7 @@ def obtain_token(
 
 
 def _send_proved(
-    request: HttpRequest, prover: Prover | None
+    build: Callable[[], HttpRequest], prover: Prover | None
 ) -> Generator[HttpRequest, HttpResponse, tuple[HttpResponse, str | None]]:
     """Send a token request with its proof, once more where the server wants another nonce in it.
 
@@ -127,13 +129,17 @@ def _send_proved(
         The answer, and the server's latest nonce.
     Source: RFC 9449 section 8.
     """
+    request = build()
     if prover is None:
         return (yield request), None
     response = yield request.with_header("DPoP", prover.prove(request, prover.nonce))
     nonce = response.header("DPoP-Nonce")
-    if response.status not in (400, 401) or nonce is None:
+    # Any answer may bring a nonce; only this error asks for another sending.
+    if response.status not in (400, 401) or nonce is None or b"use_dpop_nonce" not in response.body:
         return response, nonce or prover.nonce
-    return (yield request.with_header("DPoP", prover.prove(request, nonce))), nonce
+    request = build()
+    response = yield request.with_header("DPoP", prover.prove(request, nonce))
+    return response, response.header("DPoP-Nonce") or nonce
 
 
 def _build_request(settings: OAuth2Settings, refresh_token: Secret | None, moment: Moment) -> HttpRequest:

@@ -25,12 +25,13 @@ from airflow_provider_integry.errors import (
 from airflow_provider_integry.hooks.echoes import EchoFilter
 from airflow_provider_integry.hooks.masking import TaskMasker
 from airflow_provider_integry.hooks.probe import Findings, find_readiness
-from airflow_provider_integry.settings import ConnectionSettings, RawConnection, parse_connection
+from airflow_provider_integry.hooks.watched import WatchedSource, read_connection
+from airflow_provider_integry.settings import ConnectionSettings, parse_connection
 
 if TYPE_CHECKING:
     from requests.auth import AuthBase
 
-    from airflow_provider_integry.auth.source import CredentialSource, Issued
+    from airflow_provider_integry.auth.source import CredentialSource
     from airflow_provider_integry.auth.wire import HttpRequest, HttpResponse
     from airflow_provider_integry.connectors import Connector
     from airflow_provider_integry.connectors.run import ActivityCall
@@ -335,7 +336,7 @@ class IntegryHook(BaseHook):
         # Lazy for start-up cost: oauthlib and PyJWT are not needed to parse a DAG file.
         from airflow_provider_integry.authorizations.tokens import source_for
 
-        return _WatchedSource(source_for(self.settings), self._masker, self._echoes)
+        return WatchedSource(source_for(self.settings), self._masker, self._echoes)
 
     def _send(self, request: HttpRequest) -> HttpResponse:
         from airflow_provider_integry.transport.sync import to_response
@@ -400,46 +401,6 @@ class IntegryHook(BaseHook):
             response = self._echoes.blank(await read_response(answer))
         with self._refusals():
             return parse_user_info(call, response, time.time())
-
-
-class _WatchedSource:
-    """A source whose every secret is made known first, to the task's log masker and to the echo filter."""
-
-    def __init__(self, inner: CredentialSource, masker: TaskMasker, echoes: EchoFilter) -> None:
-        self._inner = inner
-        self._masker = masker
-        self._echoes = echoes
-
-    def get(self, rejected: str | None = None) -> Issued:
-        """Return credentials; see `CredentialSource.get`."""
-        return self._watch(self._inner.get(rejected))
-
-    async def aget(self, rejected: str | None = None) -> Issued:
-        """Return credentials; see `CredentialSource.aget`."""
-        return self._watch(await self._inner.aget(rejected))
-
-    def observe(self, url: str, nonce: str) -> None:
-        """Pass a server's nonce on."""
-        self._inner.observe(url, nonce)
-
-    def _watch(self, issued: Issued) -> Issued:
-        self._masker.mask_credentials(issued.credentials)
-        self._echoes.add_credentials(issued.credentials)
-        return issued
-
-
-def read_connection(connection: Any) -> RawConnection:
-    """Return the columns of an Airflow connection, of the SDK's or the core's class."""
-    return RawConnection(
-        conn_id=connection.conn_id,
-        conn_type=connection.conn_type,
-        host=connection.host,
-        schema=connection.schema,
-        port=connection.port,
-        login=connection.login,
-        password=connection.password,
-        extra=connection.extra,
-    )
 
 
 def _raiser(error: IntegryError) -> Any:
