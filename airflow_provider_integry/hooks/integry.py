@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseHook
 
-from airflow_provider_integry.auth.credentials import ApiKey, BearerToken, DPoPToken, main_of
+from airflow_provider_integry.auth.credentials import ApiKey, BearerToken, DPoPToken, OAuth1, main_of
 from airflow_provider_integry.auth.oauth2 import OAuth2Settings
 from airflow_provider_integry.auth.readiness import Readiness
 from airflow_provider_integry.errors import (
@@ -144,12 +144,20 @@ class IntegryHook(BaseHook):
     def auth(self) -> AuthBase:
         """An auth object for `requests`: ``requests.get(url, auth=hook.auth)``.
 
-        It refuses hosts that may not have the credential.
+        It refuses hosts that may not have the credential. For OAuth 1.0a it is a
+        `requests_oauthlib.OAuth1`, as vendors' SDKs want it.
         """
         # Lazy for start-up cost: requests is not needed to parse a DAG file.
         from airflow_provider_integry.transport.sync import SignedAuth
 
-        return SignedAuth(self._source(), self._guard(self._base_url()))
+        guard = self._guard(self._base_url())
+        auth = self.settings.auth
+        if isinstance(auth, OAuth1) and not self.settings.secret_headers:
+            # Lazy for start-up cost: one connection type of eight needs requests-oauthlib.
+            from airflow_provider_integry.transport.oauth1_auth import GuardedOAuth1
+
+            return GuardedOAuth1(auth, guard)
+        return SignedAuth(self._source(), guard)
 
     def get_token(self) -> str:
         """Return a token that is good now, for a vendor's SDK; a key where the type is an API key.

@@ -36,6 +36,26 @@ from airflow_provider_integry.transport.sockets import CheckedAdapter, request_s
 from airflow_provider_integry.urls import join_url
 
 
+class RedirectCheck:
+    """Refuses a redirect to a host that may not have the credential: plain `requests` would take it along."""
+
+    def __init__(self, guard: HostGuard) -> None:
+        self._guard = guard
+
+    def __call__(self, response: requests.Response, *args: Any, **kwargs: Any) -> requests.Response:
+        """Look at one answer.
+
+        Raises:
+            RedirectRefusedError: It redirects elsewhere.
+        """
+        if response.is_redirect:
+            url = urljoin(response.url, response.headers["Location"])
+            if is_downgrade(response.url, url) or not self._guard.allows(url):
+                problem = f"redirects to {redact_url(url)}, which may not have this connection's credential"
+                raise SyncRedirectRefusedError(redact_url(response.url), f"{problem}; it was not followed")
+        return response
+
+
 class SignedAuth(AuthBase):
     """Put a connection's credential on a request; for code that takes a `requests` auth object.
 
@@ -51,17 +71,8 @@ class SignedAuth(AuthBase):
         """Sign the request in place, and watch where its answer redirects to."""
         self._guard.check(request.url or "")
         sign_prepared(request, self._source.get().credentials)
-        request.register_hook("response", self._check_redirect)
+        request.register_hook("response", RedirectCheck(self._guard))
         return request
-
-    def _check_redirect(self, response: requests.Response, *args: Any, **kwargs: Any) -> requests.Response:
-        """Refuse a redirect to a host that may not have the credential: requests would take it along."""
-        if response.is_redirect:
-            url = urljoin(response.url, response.headers["Location"])
-            if is_downgrade(response.url, url) or not self._guard.allows(url):
-                problem = f"redirects to {redact_url(url)}, which may not have this connection's credential"
-                raise SyncRedirectRefusedError(redact_url(response.url), f"{problem}; it was not followed")
-        return response
 
 
 class IntegrySession(requests.Session):
