@@ -10,7 +10,8 @@ One generator serves the synchronous and the asynchronous side alike::
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from http.cookies import CookieError, SimpleCookie
+from email.utils import parsedate_to_datetime
+from http.cookies import CookieError, Morsel, SimpleCookie
 from typing import NamedTuple
 
 from airflow_provider_integry.auth.discovery import build_metadata_requests, parse_metadata
@@ -205,15 +206,35 @@ def _read_cookie(response: HttpResponse, settings: JwtLogin, requested_at: float
     if response.status >= 400:
         raise_token_error(response, None, "", settings.secrets)
     name = settings.cookie_name or ""
-    for header, value in response.headers:
-        if header.lower() != "set-cookie":
-            continue
-        try:
-            morsel = SimpleCookie(value).get(name)
-        except CookieError:
-            continue
-        if morsel is not None and morsel.value:
-            lifetime_s = parse_number(morsel["max-age"]) or settings.shape.default_lifetime_s
-            return Token(Secret(morsel.value), requested_at + lifetime_s if lifetime_s else None)
+    found = [
+        morsel
+        for header, value in response.headers
+        if header.lower() == "set-cookie" and (morsel := _parse_cookie(value, name)) is not None
+    ]
+    # The last one stands (RFC 6265 section 5.3): many servers replace the session when a login succeeds.
+    if found and found[-1].value:
+        ends_at = _read_cookie_end(found[-1], requested_at)
+        if ends_at is None and settings.shape.default_lifetime_s:
+            ends_at = requested_at + settings.shape.default_lifetime_s
+        if ends_at is None or ends_at > requested_at:
+            return Token(Secret(found[-1].value), ends_at)
     shown = redact_url(response.url)
     raise TokenResponseError(shown, response.status, f"the login sets no cookie '{name}'; check its name")
+
+
+def _parse_cookie(value: str, name: str) -> Morsel[str] | None:
+    try:
+        return SimpleCookie(value).get(name)
+    except CookieError:
+        return None
+
+
+def _read_cookie_end(morsel: Morsel[str], requested_at: float) -> float | None:
+    """Return when a cookie ends; None when it does not tell. Max-Age comes before Expires (RFC 6265 section 5.3)."""
+    max_age_s = parse_number(morsel["max-age"])
+    if max_age_s is not None:
+        return requested_at + max_age_s
+    try:
+        return parsedate_to_datetime(morsel["expires"]).timestamp()
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None

@@ -237,11 +237,11 @@ def test_a_second_step_that_is_refused_is_an_error_without_the_first_token(serve
 
 @BOTH
 def test_the_second_token_is_renewed_before_it_ends(serve, ask):
-    api = TwoStepApi("ada", PASSWORD, life_s=1.2)
+    api = TwoStepApi("ada", PASSWORD, life_s=2.4)
     server = serve(api.build())
 
     with hook_of(two_steps(), server.url) as hook:
         assert ask(hook).status == 200
-        time.sleep(1.2)
+        time.sleep(1.9)
         assert ask(hook).status == 200
     assert (server.count("/login"), server.count("/resource", status=401)) == (2, 0)
