@@ -210,7 +210,7 @@ OAUTH2_FIELDS: tuple[Field, ...] = (
         "Assertion audience",
         "Claim 'aud' of these JWTs. Empty: the issuer, or the token endpoint where there is none.",
     ),
-    Field("assertion_claims", "Assertion claims", "Further claims of the jwt_bearer JWT, as a JSON object.", "object"),
+    Field("assertion_claims", "Assertion claims", "Further claims of these JWTs, as a JSON object.", "object"),
     Field(
         "exchange_method",
         "Request method",

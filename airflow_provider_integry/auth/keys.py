@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+from functools import lru_cache
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
@@ -75,6 +76,16 @@ def load_private_key(text: str, what: str = "Private key") -> PrivateKey:
     if not isinstance(key, RSAPrivateKey | EllipticCurvePrivateKey | Ed25519PrivateKey | Ed448PrivateKey):
         raise CredentialFormatError(what, "is of a kind that signs no JWT; use RSA, EC or Ed25519")
     return key
+
+
+@lru_cache(maxsize=64)
+def open_private_key(secret: Secret) -> PrivateKey:
+    """Return a private key ready to sign with; reading a PEM anew costs more than a signature.
+
+    Raises:
+        CredentialFormatError: As `load_private_key`.
+    """
+    return load_private_key(secret.reveal())
 
 
 def check_signing_key(secret: Secret, algorithm: str, what: str = "Signing key") -> Secret:

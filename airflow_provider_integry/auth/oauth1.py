@@ -11,6 +11,7 @@ from urllib.parse import quote
 from oauthlib.oauth1 import SIGNATURE_TYPE_AUTH_HEADER, SIGNATURE_TYPE_BODY, SIGNATURE_TYPE_QUERY, Client
 
 from airflow_provider_integry.auth.credentials import OAUTH1_PARAMETERS, OAuth1
+from airflow_provider_integry.auth.keys import open_private_key
 from airflow_provider_integry.auth.wire import HttpRequest
 from airflow_provider_integry.errors import CredentialFormatError
 
@@ -43,7 +44,8 @@ def build_client(credentials: OAuth1, *, timestamp: int | None = None, nonce: st
     """
     token = credentials.token.reveal() if credentials.token else None
     token_secret = credentials.token_secret.reveal() if credentials.token_secret else None
-    private_key = credentials.private_key.reveal() if credentials.private_key else None
+    is_rsa = credentials.private_key is not None and credentials.signature_method.startswith("RSA")
+    private_key = open_private_key(credentials.private_key) if is_rsa and credentials.private_key else None
     return _Client(
         credentials.consumer_key,
         client_secret=credentials.consumer_secret.reveal(),

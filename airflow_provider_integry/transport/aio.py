@@ -229,7 +229,7 @@ class IntegryAsyncSession:
         self, request: HttpRequest, stream: Any, issued: Issued, started: float
     ) -> tuple[aiohttp.ClientResponse | TransportError, Outcome]:
         with quiet_scope():
-            signed = apply(request, issued.credentials, timestamp=int(time.time()), nonce=uuid4().hex)
+            signed = apply(request, issued.credentials, timestamp=time.time(), nonce=uuid4().hex)
         if stream is not None:
             signed = replace(signed, body=stream)
         jitter = random.random()  # noqa: S311 - spreads retries, decides nothing secret

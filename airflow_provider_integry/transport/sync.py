@@ -276,7 +276,7 @@ def sign_prepared(request: requests.PreparedRequest, credentials: Credentials) -
         tuple(request.headers.items()),
         body if isinstance(body, bytes) else None,
     )
-    signed = apply(plain, credentials, timestamp=int(time.time()), nonce=uuid4().hex)
+    signed = apply(plain, credentials, timestamp=time.time(), nonce=uuid4().hex)
     request.url = signed.url
     if signed.body is not plain.body:
         request.prepare_body(signed.body, None)
