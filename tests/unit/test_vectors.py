@@ -198,10 +198,10 @@ def _random_request(rng: random.Random) -> requests.PreparedRequest:
     return requests.Request(method, url, params=params, **body).prepare()
 
 
-def test_five_hundred_random_requests_get_the_signature_that_requests_oauthlib_gives_them():
+def test_ten_thousand_random_requests_get_the_signature_that_requests_oauthlib_gives_them():
     rng = random.Random(5849)
 
-    for _ in range(500):
+    for _ in range(10_000):
         prepared = _random_request(rng)
         credentials = OAuth1(
             _random_text(rng, _ODD, 12) or "ck",
@@ -235,11 +235,11 @@ def test_five_hundred_random_requests_get_the_signature_that_requests_oauthlib_g
         assert parse_header(expected) == parse_header(ours.header("Authorization") or "")
 
 
-def test_two_hundred_random_requests_verify_with_the_base_string_of_authlib():
+def test_two_thousand_random_requests_verify_with_the_base_string_of_authlib():
     rng = random.Random(5849)
     hashes = {"HMAC-SHA1": "sha1", "HMAC-SHA256": "sha256", "HMAC-SHA512": "sha512"}
 
-    for _ in range(200):
+    for _ in range(2_000):
         method = rng.choice(list(hashes))
         params = [(_random_text(rng, _ODD, 6) or "p", _random_text(rng, _ODD, 10)) for _ in range(rng.randint(0, 4))]
         url = f"https://h.example:8443/{quote(_random_text(rng, _ODD, 8))}?{urlencode(params)}"
