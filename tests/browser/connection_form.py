@@ -14,6 +14,12 @@ _SHOWS_JSON = """([id, expected]) => {
     const lines = document.querySelector(`#${id} .view-lines`)
     return lines !== null && lines.innerText.replace(/\\s/g, '') === expected.replace(/\\s/g, '')
 }"""
+# An editor shows its text a moment after it appears.
+_READ_JSON = """id => {
+    try {
+        return JSON.parse(document.querySelector(`#${id} .view-lines`).innerText.replaceAll('\\u00a0', ' '))
+    } catch { return null }
+}"""
 
 
 class ConnectionForm:
@@ -35,11 +41,13 @@ class ConnectionForm:
         self._locate(self._type.fields[-1]).wait_for(state="attached")
 
     def open_edit(self, conn_id: str) -> None:
-        """Open 'Edit Connection' of a connection that is there."""
-        self._page.goto("/connections")
+        """Open 'Edit Connection' of a connection in the list, which is what saving leads to; it has a connector."""
+        from playwright.sync_api import expect
+
         row = self._page.get_by_role("row").filter(has=self._page.get_by_text(conn_id, exact=True))
         row.get_by_role("button", name="Edit Connection").click()
-        self._locate(self._type.fields[-1]).wait_for(state="attached")
+        # The form appears empty, and is filled in then.
+        expect(self._locate(self._type.fields_by_name["connector"])).not_to_have_value("")
 
     def fill(self, values: Mapping[str, Any]) -> None:
         """Give values to fields."""
@@ -57,15 +65,6 @@ class ConnectionForm:
     def is_hidden(self, name: str) -> bool:
         """Tell whether a field shows dots in place of what it holds."""
         return self._locate(self._type.fields_by_name[name]).get_attribute("type") == "password"
-
-    def has_asterisk(self, name: str) -> bool:
-        """Tell whether the form marks a field as required."""
-        return self._locate(self._type.fields_by_name[name]).get_attribute("required") is not None
-
-    @property
-    def can_be_saved(self) -> bool:
-        """Whether the form offers Save."""
-        return bool(self._save.is_enabled())
 
     def wait_until(self, *, can_be_saved: bool) -> None:
         """Wait until the form offers Save, or no longer does."""
@@ -97,6 +96,8 @@ class ConnectionForm:
 
     def _open_section(self, control: Any) -> Any:
         """Return a control of the form after opening the section that it is in: the form shows one at a time."""
+        if control.is_visible():
+            return control
         section = self._dialog.locator("[data-scope=accordion][data-part=item]").filter(has=control)
         self._expand(section.locator("[data-part=item-trigger]").first)
         return control
@@ -151,5 +152,5 @@ class ConnectionForm:
             case "integer" | "number":
                 return float(control.input_value())
             case "object":
-                return json.loads(control.locator(".view-lines").inner_text().replace("\u00a0", " "))
+                return self._page.wait_for_function(_READ_JSON, arg=f"element_{field.name}").json_value()
         return control.input_value()

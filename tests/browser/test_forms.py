@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from importlib.metadata import version
 from typing import Any
 
 import pytest
+from packaging.version import Version
 
 from airflow_provider_integry.connection_types import CONNECTION_TYPES, ConnectionType
 from airflow_provider_integry.settings import RawConnection, parse_connection
@@ -19,6 +21,11 @@ REQUIRED_EXTRAS = [
     for field in conn_type.fields
     if field.required and not field.column
 ]
+# Inside a JSON object Airflow shows *** for keys that sound secret, whatever they hold; it keeps them when saving.
+MASKED_INSIDE = {"login_body": {"user": "{username}", "password": "***"}}
+# Before 3.3 Airflow's form takes no notice of `format: password`: it shows *** in its place, but what is typed as well.
+HAS_PASSWORD_EXTRAS = Version(version("apache-airflow-core")) >= Version("3.3")
+COLUMNS = ("host", "login", "password", "extra")
 DESCRIPTION = 'Filled in by "a browser" <b>'
 
 
@@ -26,13 +33,12 @@ def split(conn_type: ConnectionType, values: dict[str, Any]) -> dict[str, Any]:
     """Return values as Airflow's columns, among them `extra`."""
     columns = {field.column: values[field.name] for field in conn_type.fields if field.column}
     extra = {field.name: values[field.name] for field in conn_type.fields if not field.column}
-    return {"host": None, "login": None, "password": None, **columns, "extra": extra}
+    return {**dict.fromkeys(COLUMNS), **columns, "extra": extra}
 
 
 def settings_of(conn_type: ConnectionType, columns: dict[str, Any]):
     """Return the settings that the provider reads from columns."""
-    names = ("host", "login", "password", "extra")
-    return parse_connection(RawConnection("filled", conn_type.name, **{name: columns[name] for name in names}))
+    return parse_connection(RawConnection("filled", conn_type.name, **{name: columns[name] for name in COLUMNS}))
 
 
 @TYPES
@@ -57,11 +63,11 @@ def test_what_is_typed_is_stored_and_editing_keeps_every_secret(conn_type, page,
     form.open_edit(conn_id)
     shown = form.read()
     secrets = {field.name for field in conn_type.fields if field.is_secret}
-    assert {name: value for name, value in values.items() if name not in secrets} == {
-        name: value for name, value in shown.items() if name not in secrets
-    }
+    plain = values.keys() - secrets
+    assert {name: MASKED_INSIDE.get(name, values[name]) for name in plain} == {name: shown[name] for name in plain}
     assert {shown[name] for name in secrets} <= {"", "***"}
-    assert secrets == {name for name in values if form.is_hidden(name)}
+    hidden = secrets if HAS_PASSWORD_EXTRAS else secrets & {"password"}
+    assert hidden == {name for name in values if form.is_hidden(name)}
     form.fill({"user_agent": "edited/2"})
     if screenshots:
         form.take_pictures(screenshots, f"{conn_type.name}-edit")
@@ -75,16 +81,21 @@ def test_what_is_typed_is_stored_and_editing_keeps_every_secret(conn_type, page,
 
 
 @pytest.mark.parametrize(("conn_type", "name"), REQUIRED_EXTRAS)
-def test_an_empty_required_field_cannot_be_saved(conn_type, name, page):
-    values = build_values(conn_type)
+def test_a_form_is_saved_only_with_its_required_fields_and_the_rest_has_defaults(conn_type, name, page, site):
+    example = {**conn_type.example, **conn_type.example["extra"]}
+    values = {key: value for key, value in example.items() if key in conn_type.fields_by_name}
+    conn_id = f"without_{name}"
     form = ConnectionForm(page, conn_type)
-    form.open_new("incomplete")
-    required = {field.name: values[field.name] for field in conn_type.fields if field.required}
-    form.fill({key: value for key, value in required.items() if key != name})
+    form.open_new(conn_id)
+    form.fill({key: value for key, value in values.items() if key != name})
+    form.wait_until(can_be_saved=False)
+    form.fill({name: values[name]})
+    form.wait_until(can_be_saved=True)
+    form.fill({name: ""})
     form.wait_until(can_be_saved=False)
 
     form.fill({name: values[name]})
-    form.wait_until(can_be_saved=True)
+    form.save()
 
-    form.fill({name: ""})
-    form.wait_until(can_be_saved=False)
+    direct = {**dict.fromkeys(COLUMNS), **conn_type.example}
+    assert settings_of(conn_type, direct) == settings_of(conn_type, site.read_connection(conn_id))

@@ -42,7 +42,7 @@ SECRETS = {
 CHOICES = {
     "integry_oauth1": {"signature_method": "RSA-SHA256"},
     "integry_oauth2": {"grant_type": "refresh_token", "client_auth": "private_key_jwt"},
-    "integry_api_key_secret": {"pair_style": "hmac"},
+    "integry_api_key_secret": {"pair_style": "hmac", "key_encoding": "text"},
     "integry_jwt": {"jwt_source": "sign", "algorithm": "RS256"},
 }
 

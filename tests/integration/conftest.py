@@ -7,16 +7,16 @@ import os
 import subprocess
 import sys
 from contextlib import ExitStack, closing, contextmanager
-
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from airflow import __version__ as airflow_version
 from airflow.sdk._shared.secrets_masker import reset_secrets_masker
-
 from integration.certificates import make_tls_files
 from integration.flows_server import CONNECTIONS, CONNECTOR, FlowsServer
 from integration.loopback import CLIENTS, Server, TokenServer, connection, open_client, to_variable
+from packaging.version import Version
 
 from airflow_provider_integry.authorizations.tokens import forget_sources
 
@@ -112,6 +112,8 @@ def airflow_run(tmp_path_factory):
         output: All that the process printed and logged.
         database: Path of Airflow's database.
     """
+    if Version(airflow_version) < Version("3.3"):
+        pytest.skip("dag.test() of Airflow 3.2 fails with any DAG: its API inside the process finds no registry")
     folder = tmp_path_factory.mktemp("flows")
     (folder / "shop.yaml").write_text(CONNECTOR)
     home = folder / "airflow"

@@ -11,6 +11,7 @@ import ssl
 import threading
 import traceback
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -225,10 +226,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.server.owner.closed(self.plain)
         if self.request is None:
             return
-        try:
+        with suppress(OSError):
             super().finish()
-        except OSError:
-            pass
         if self.request is not self.plain:
             self.request.close()
 
@@ -278,10 +277,8 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def _hang_up(connection: Any) -> None:
-    try:
+    with suppress(OSError):
         connection.shutdown(2)
-    except OSError:
-        pass
 
 
 def connection(

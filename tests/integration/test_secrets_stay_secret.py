@@ -13,8 +13,10 @@ import json
 import logging
 import sqlite3
 import traceback
+from itertools import product
 from urllib.parse import quote, quote_plus
 
+import aiohttp
 import pytest
 from integration.flows_server import KEY
 from integration.loopback import CONN_ID, Answer, Raw, connection, to_json, to_variable
@@ -189,6 +191,12 @@ SCENARIOS = {
     "silence": Raw((5.0,)),
     "gone": None,
 }
+# Waiting is slow, and the same for all but those whose secrets are in the URL or behind another request.
+CASES = [
+    (mechanism, scenario)
+    for mechanism, scenario in product(sorted(MECHANISMS), sorted(SCENARIOS))
+    if scenario != "silence" or mechanism in ("key in query", "refresh token in the body", "proxy")
+]
 
 
 @pytest.fixture
@@ -224,9 +232,8 @@ async def use_async(hook):
             await response.read()
     except (IntegryError, OSError) as error:
         found.append(error)
-    except Exception as error:
-        # aiohttp's own, from reading the body.
-        assert type(error).__module__.startswith("aiohttp")  # noqa: PT017
+    except aiohttp.ClientError as error:
+        # From reading the body, which is aiohttp's.
         found.append(error)
     found.append(await hook.afind(verify=True) if not isinstance(found[-1], IntegryError) else None)
     return found
@@ -235,7 +242,7 @@ async def use_async(hook):
 def attempt(work, *args, **kwargs):
     try:
         return work(*args, **kwargs)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is searched
         return error
 
 
@@ -252,8 +259,7 @@ def use(hook):
     return [None if isinstance(one, list) and one and isinstance(one[0], dict) else one for one in found]
 
 
-@pytest.mark.parametrize("scenario", sorted(SCENARIOS))
-@pytest.mark.parametrize("mechanism", sorted(MECHANISMS))
+@pytest.mark.parametrize(("mechanism", "scenario"), CASES)
 def test_no_secret_comes_out(connect, mechanism, scenario, caplog, capsys):
     hook, secrets = connect(mechanism, SCENARIOS[scenario])
 

@@ -6,10 +6,10 @@ import asyncio
 import json
 import time
 from datetime import timedelta
+from itertools import pairwise
 
 import pytest
 from airflow.sdk.exceptions import (
-    AirflowException,
     AirflowFailException,
     AirflowRescheduleException,
     AirflowSensorTimeout,
@@ -17,8 +17,11 @@ from airflow.sdk.exceptions import (
     TaskDeferred,
 )
 from airflow.sdk.serde import deserialize, serialize
+from integration.flows_server import CONNECTOR
 from integration.loopback import CONN_ID, Answer, Raw, oauth2, to_json, to_variable
 
+from airflow_provider_integry import connectors
+from airflow_provider_integry.connectors import load_connector
 from airflow_provider_integry.sensors.authorization import IntegryAuthorizationSensor
 from airflow_provider_integry.triggers.authorization import AuthorizationReadyTrigger
 
@@ -312,16 +315,23 @@ def test_the_trigger_fails_when_there_is_no_such_connection():
     assert CONN_ID in event["message"]
 
 
+@pytest.fixture
+def slow_disk(monkeypatch):
+    """Let it take a while to read a connector, as on a disk over the network."""
+
+    def load(*args, **kwargs):
+        time.sleep(0.3)
+        return load_connector(*args, **kwargs)
+
+    monkeypatch.setattr(connectors, "load_connector", load)
+
+
+@pytest.mark.usefixtures("slow_disk")
 @pytest.mark.parametrize("verify", [False, True])
 def test_the_trigger_never_blocks_the_event_loop(serve_account, tmp_path, verify):
-    connector = tmp_path / "slow.yaml"
-    lines = "\n".join(f"  a{n}: {{kind: action, path: /a{n}}}" for n in range(800))
-    connector.write_text(f"name: slow\ntitle: Slow\nuser_info: {{path: /me}}\nactivities:\n{lines}\n")
-    slow = Raw((0.5, b"HTTP/1.1 503 Down\r\nContent-Length: 0\r\n\r\n"))
-    serve_account(slow, ME, connector=str(connector), user_info_url=None)
-    # What is imported once per process does not count.
-    fire(verify=verify)
-    serve_account(slow, ME, connector=str(connector), user_info_url=None)
+    connector = tmp_path / "shop.yaml"
+    connector.write_text(CONNECTOR + "user_info: {path: /me}\n")
+    slow = Raw((0.3, b"HTTP/1.1 503 Down\r\nContent-Length: 0\r\n\r\n"))
     ticks = []
 
     async def scenario():
@@ -332,8 +342,13 @@ def test_the_trigger_never_blocks_the_event_loop(serve_account, tmp_path, verify
             await asyncio.sleep(0.005)
         return await waiting
 
-    assert asyncio.run(scenario()) == {"status": "ready"}
-    assert max(later - earlier for earlier, later in zip(ticks, ticks[1:], strict=False)) < 0.2
+    # What is imported once per process does not count.
+    for _ in range(2):
+        ticks.clear()
+        serve_account(slow, ME, connector=str(connector), user_info_url=None)
+        assert asyncio.run(scenario()) == {"status": "ready"}
+
+    assert max(later - earlier for earlier, later in pairwise(ticks)) < 0.2
 
 
 def test_the_trigger_waits_between_two_looks(serve_account):
