@@ -54,10 +54,11 @@ def test_both_credentials_travel_and_the_account_is_named(connect):
 
 
 def test_both_travel_in_the_async_session_too(connect):
+    hook = connect(json.dumps({"X-Api-Key": APP_KEY}))
+
     async def ask():
-        async with connect(json.dumps({"X-Api-Key": APP_KEY})).get_async_conn() as session:
-            async with session.get("/me") as answer:
-                return answer.status
+        async with hook.get_async_conn() as session, session.get("/me") as answer:
+            return answer.status
 
     assert asyncio.run(ask()) == 200
 
