@@ -7,7 +7,8 @@ name of no other field does: it is `exchange_url`, never ``token_url``.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 FieldKind = Literal[
@@ -32,6 +33,7 @@ class Field:
         choices: Allowed values of a ``choice``.
         placeholder: Example shown inside the empty field.
         minimum: Least value of a number.
+        section: Heading of the form under which the field is found; None for the first one.
     """
 
     name: str
@@ -45,11 +47,30 @@ class Field:
     choices: tuple[str, ...] = ()
     placeholder: str | None = None
     minimum: float | None = None
+    section: str | None = None
 
     @property
     def is_secret(self) -> bool:
         """Whether the value must never be shown."""
         return self.kind in ("secret", "secret_object")
+
+
+def in_section(section: str, *fields: Field) -> tuple[Field, ...]:
+    """Return fields under a heading of the form."""
+    return tuple(replace(item, section=section) for item in fields)
+
+
+def by_section(fields: tuple[Field, ...], sections: Mapping[str, str]) -> tuple[Field, ...]:
+    """Return fields in the order of their headings.
+
+    Args:
+        fields: Fields; those that no heading names come first, as they are.
+        sections: Headings to the names of their fields, separated by spaces and in order.
+    """
+    named = {item.name: item for item in fields}
+    placed = {name: heading for heading, names in sections.items() for name in names.split()}
+    first = tuple(item for item in fields if item.name not in placed)
+    return (*first, *(replace(named[name], section=heading) for name, heading in placed.items()))
 
 
 def base_url_field(*, required: bool) -> Field:
@@ -74,9 +95,10 @@ CONNECTOR_FIELD = Field(
     "connector",
     "Connector",
     "Which API this is: the name of a connector, or the path of its YAML file. Needed to run activities by name.",
-    placeholder="airflow",
+    placeholder="crm",
 )
-ADVANCED_FIELDS: tuple[Field, ...] = (
+ADVANCED_FIELDS: tuple[Field, ...] = in_section(
+    "Account, requests and transport",
     Field(
         "user_info_url",
         "User information URL",
@@ -86,20 +108,20 @@ ADVANCED_FIELDS: tuple[Field, ...] = (
     ),
     Field(
         "account_id_path",
-        "Account id",
+        "Account id path",
         "JMESPath of the account's id in the answer of the user information URL. Empty: the connector's.",
         placeholder="data.id",
     ),
     Field(
         "account_name_path",
-        "Account name",
+        "Account name path",
         "JMESPath of the account's name in the same answer. Empty: the connector's, or the usual keys.",
         placeholder="data.email",
     ),
     Field(
         "headers",
         "Headers",
-        "Further headers of every request, as a JSON object. No credentials here: this field is shown.",
+        "Further headers of every request, as a JSON object. They are shown: credentials belong into 'Secret headers'.",
         "object",
         placeholder='{"Accept-Language": "en"}',
     ),
@@ -181,14 +203,12 @@ HEADER_FIELDS = (
         "Header name",
         "Header that carries the token to the API.",
         default="Authorization",
-        placeholder="Authorization",
     ),
     Field(
         "header_prefix",
         "Header prefix",
         "Word before the token. Write 'none' for the bare token.",
         default="Bearer",
-        placeholder="Bearer",
     ),
 )
 KEY_FIELDS: tuple[Field, ...] = (

@@ -168,6 +168,13 @@ def _check_whole(text: str) -> str:
     return text
 
 
+def _check_unmasked(text: str) -> str:
+    """Refuse Airflow's mask: its forms and API show it for what they hide, and may save what they show."""
+    if "***" in text:
+        raise _WrongValueError("holds '***', which Airflow shows in place of something it hides; type the real value")
+    return text
+
+
 def _read_text(item: Field, value: Any) -> str:
     if isinstance(value, dict | list):
         raise _WrongValueError("is a JSON structure; give plain text")
@@ -176,7 +183,7 @@ def _read_text(item: Field, value: Any) -> str:
         raise _WrongValueError(f"is longer than {MAX_TEXT} characters")
     if any(ord(char) < 32 and char not in "\r\n\t" for char in text) or "\x7f" in text:
         raise _WrongValueError("holds a control character; remove it")
-    return _check_whole(text)
+    return _check_unmasked(_check_whole(text))
 
 
 def _read_secret(item: Field, value: Any) -> Secret:
@@ -241,7 +248,7 @@ def _read_object(item: Field, value: Any) -> dict[str, Any] | None:
             raise _WrongValueError(f'is not JSON{at}; give a JSON object such as {{"name": "value"}}') from None
     if not isinstance(value, dict):
         raise _WrongValueError('is not a JSON object; write {"name": "value"}')
-    _check_whole(json.dumps(value, ensure_ascii=False))
+    _check_unmasked(_check_whole(json.dumps(value, ensure_ascii=False)))
     return value
 
 

@@ -84,7 +84,7 @@ def _build_connection_type(item: ConnectionType) -> dict[str, Any]:
         "hook-name": item.label,
         "ui-field-behaviour": {
             "hidden-fields": [name for name in _STANDARD_FIELDS if name not in used],
-            "relabeling": {str(entry.column): entry.label for entry in standard},
+            "relabeling": {str(entry.column): _label(entry) for entry in standard},
             "placeholders": {str(entry.column): entry.placeholder for entry in standard if entry.placeholder},
         },
         "conn-fields": {entry.name: _build_field(entry) for entry in extras},
@@ -94,18 +94,27 @@ def _build_connection_type(item: ConnectionType) -> dict[str, Any]:
 def _build_field(item: Field) -> dict[str, Any]:
     """Return one extra field; ``string`` without ``null`` is what Airflow's form takes for required."""
     kind = _JSON_TYPES.get(item.kind, "boolean" if item.kind == "boolean" else "string")
-    schema: dict[str, Any] = {"type": kind if item.required or item.kind in ("boolean", "choice") else [kind, "null"]}
+    schema: dict[str, Any] = {"type": kind if item.required else [kind, "null"]}
     if item.is_secret:
         schema["format"] = "password"
     if item.choices:
         schema["enum"] = list(item.choices)
     if item.default is not None:
         schema["default"] = item.default
+    if item.section:
+        schema["section"] = item.section
     if item.minimum is not None:
         schema["minimum"] = item.minimum
     if item.required:
         schema["minLength"] = 1
     return {"label": item.label, "description": _describe(item), "schema": schema}
+
+
+def _label(item: Field) -> str:
+    """Return the label of a standard field, which Airflow's form can neither mark as required nor explain."""
+    if item.required:
+        return f"{item.label} (required)"
+    return f"{item.label} (for {item.required_when[1]})" if item.required_when else item.label
 
 
 def _describe(item: Field) -> str:

@@ -430,8 +430,8 @@ MISSING = [
     ("integry_oauth2", {"extra": {"exchange_url": " "}}, "exchange_url"),
     ("integry_oauth2", {"extra": {"grant_type": "refresh_token"}}, "refresh_token"),
     ("integry_jwt", {"extra": {"private_key": None}}, "private_key"),
-    ("integry_jwt", {"extra": {"jwt_source": "login"}}, "login_url"),
-    ("integry_jwt", {"extra": {"jwt_source": "login", "login_url": "/x"}}, "login"),
+    ("integry_jwt", {"extra": {"jwt_source": "login"}}, "login"),
+    ("integry_jwt", {"login": "ada", "password": "pw", "extra": {"jwt_source": "login"}}, "login_url"),
     ("integry_jwt", {"login": "ada", "extra": {"jwt_source": "login", "login_url": "/x"}}, "password"),
 ]
 
