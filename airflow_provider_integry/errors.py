@@ -38,6 +38,7 @@ beyond a short, redacted excerpt. `retryable` says whether the same call may suc
     │   ├── RedirectRefusedError         a redirect that would leak or loop
     │   ├── HostNotAllowedError          the credential may not go to that host
     │   └── ResponseTooLargeError        more bytes than allowed
+    ├── OutputBrokenError                writing a result broke off (retryable)
     └── ActivityError                    the API was reached and the activity failed
         ├── HttpStatusError              status 4xx
         │   ├── ThrottledError           status 429 (retryable)
@@ -428,6 +429,17 @@ class ResponseFormatError(ActivityError):
 
 class PagingError(ActivityError):
     """Paging loops, leads to another host, or does not end."""
+
+
+class OutputBrokenError(IntegryError):
+    """Writing to `output_path` broke off; nothing was left behind."""
+
+    retryable = True
+
+    def __init__(self, path: str, problem: str) -> None:
+        super().__init__(f"output_path '{path}': {problem}")
+        self.path = path
+        self.problem = problem
 
 
 class ResultTooLargeError(ActivityError):

@@ -149,7 +149,7 @@ OAUTH2_FIELDS: tuple[Field, ...] = by_section(
         Field(
             "issuer",
             "Issuer",
-            "Identifier of the authorization server: its token endpoint is looked up there, assertions are made for it.",
+            "Identifier of the authorization server: its token endpoint is looked up there, assertions made for it.",
             "url",
             placeholder="https://auth.example.com",
         ),

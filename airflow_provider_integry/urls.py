@@ -162,7 +162,7 @@ def _check_host(host: str, what: str) -> None:
                 what, "has an IPv4 address in an unusual notation; write it as four decimal numbers"
             ) from None
         _check_address(host, what)
-    elif not _HOST.match(host):
+    elif not _HOST.match(host) or not all(0 < len(label) < 64 for label in host.rstrip(".").split(".")):
         raise UrlNotAllowedError(what, "has a host with characters that no host name has")
 
 

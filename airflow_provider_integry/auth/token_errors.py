@@ -41,7 +41,7 @@ def find_error(data: Any) -> tuple[str | None, str]:
         return None, ""
     description = data.get("error_description") or data.get("message") or ""
     error = data.get("error")
-    if isinstance(error, Mapping):
+    if isinstance(error, Mapping) and error:
         code = error.get("status") or error.get("type") or error.get("code") or "error"
         return str(code), str(error.get("message") or description)
     if isinstance(error, str | int) and error:

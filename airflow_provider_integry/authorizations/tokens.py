@@ -27,8 +27,9 @@ from airflow_provider_integry.auth.jwt import JwtLogin, JwtSigning
 from airflow_provider_integry.auth.oauth2 import OAuth2Settings
 from airflow_provider_integry.auth.source import CombinedSource, CredentialSource, Issued, StaticSource
 from airflow_provider_integry.auth.token import Token
-from airflow_provider_integry.errors import RequestTimeoutError
+from airflow_provider_integry.errors import AuthorizationError, RequestTimeoutError
 from airflow_provider_integry.settings import ConnectionSettings, TransportSettings
+from airflow_provider_integry.transport.limits import TOKEN_DEADLINE_S
 from airflow_provider_integry.urls import origin_of
 
 log = logging.getLogger(__name__)
@@ -75,6 +76,7 @@ class TokenSource:
         self._leeway_s = LEEWAY_S
         self._flight: Future[Token | None] | None = None
         self._refresh_token = settings.refresh_token if isinstance(settings, OAuth2Settings) else None
+        self._leading_thread = 0
         self._endpoint: str | None = None
         # RFC 9449 binds a token to a key, and the token lives in this process alone: so does the key.
         uses_dpop = isinstance(settings, OAuth2Settings) and settings.uses_dpop
@@ -93,6 +95,12 @@ class TokenSource:
                 return self._issue(token)
             if is_leader:
                 return self._issue(self._lead(flight))
+            if self._leading_thread == threading.get_ident():
+                # A coroutine of this very thread leads: waiting here would keep it from ever arriving.
+                raise AuthorizationError(
+                    f"Connection '{self._conn_id}': a token is being fetched by async code of this thread, which a"
+                    " synchronous call would block; use hook.get_async_conn() in async code."
+                )
             try:
                 arrived = flight.result(timeout=min(WAIT_S, time_left() or WAIT_S))
             except (TimeoutError, FutureTimeoutError):
@@ -129,12 +137,15 @@ class TokenSource:
             if self._flight:
                 return _Ticket(None, self._flight, is_leader=False)
             self._flight = Future()
+            self._leading_thread = threading.get_ident()
             return _Ticket(None, self._flight, is_leader=True)
 
     def _lead(self, flight: Future[Token | None]) -> Token:
         # Lazy for start-up cost: an async process never needs requests.
+        from airflow_provider_integry.transport.sockets import time_left
         from airflow_provider_integry.transport.sync import fetch
 
+        is_short = (time_left() or TOKEN_DEADLINE_S) < TOKEN_DEADLINE_S
         started_at = self._now()
         steps = self._start()
         try:
@@ -144,7 +155,8 @@ class TokenSource:
         except StopIteration as end:
             return self._land(flight, end.value, started_at)
         except BaseException as error:
-            self._fail(flight, error)
+            # Those who wait may have more time than this caller had.
+            self._fail(flight, error, is_own=is_short and isinstance(error, RequestTimeoutError))
             raise
 
     async def _alead(self, flight: Future[Token | None]) -> Token:
@@ -189,10 +201,17 @@ class TokenSource:
         flight.set_result(token)
         return token
 
-    def _fail(self, flight: Future[Token | None], error: BaseException) -> None:
+    def _fail(self, flight: Future[Token | None], error: BaseException, *, is_own: bool = False) -> None:
+        """End a flight without a token.
+
+        Args:
+            flight: The flight.
+            error: What happened.
+            is_own: Whether it is the leader's own affair, such as its own time being over.
+        """
         with self._lock:
             self._flight = None
-        if isinstance(error, Exception):
+        if isinstance(error, Exception) and not is_own:
             flight.set_exception(error)
         else:
             # This caller alone was cancelled or interrupted: somebody else takes the lead.

@@ -27,6 +27,7 @@ _FORBIDDEN = frozenset({"$id", "$anchor", "$dynamicRef", "$dynamicAnchor", "$voc
 _DRAFT = "https://json-schema.org/draft/2020-12/schema"
 _TYPES = "array, boolean, integer, null, number, object, string"
 _DATE_TIME = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(\.\d+)?([Zz]|[+-]\d{2}:\d{2})", re.ASCII)
+_NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?", re.ASCII)
 _URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[^\s]+")
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
 
@@ -63,12 +64,13 @@ def check_schema(schema: Schema) -> None:
         raise InvalidSchemaError((), "is nested too deep") from None
 
 
-def find_problems(schema: Schema, value: JsonValue) -> list[tuple[Path, str]]:
+def find_problems(schema: Schema, value: JsonValue, *, is_secret: bool = False) -> list[tuple[Path, str]]:
     """Say what is wrong with a value.
 
     Args:
         schema: A schema that `check_schema` accepts.
         value: Plain JSON types.
+        is_secret: Whether the sentences must not show the value.
     Returns:
         Path inside the value and a sentence for each problem, at most five; empty when it is valid.
     """
@@ -76,7 +78,7 @@ def find_problems(schema: Schema, value: JsonValue) -> list[tuple[Path, str]]:
     found: list[tuple[Path, str]] = []
     try:
         for error in validator.iter_errors(value):
-            found.append((tuple(error.absolute_path), _value_problem(error)))
+            found.append((tuple(error.absolute_path), _value_problem(error, is_secret=is_secret)))
             if len(found) == MAX_PROBLEMS:
                 break
     except RecursionError:
@@ -167,20 +169,27 @@ def _schema_problem(error: SchemaError) -> str:
     return f"is {shown}, which breaks the rule '{error.validator}' of JSON Schema"
 
 
-def _value_problem(error: ValidationError) -> str:
+def _value_problem(error: ValidationError, *, is_secret: bool) -> str:
     rule, limit, value = str(error.validator), error.validator_value, error.instance
+    shown = "not shown" if is_secret else show(value)
     if rule == "type":
         hint = "; leave it out instead" if value is None else ""
-        return f"must be of type {_either(limit)}, is {show(value)}{_shown_type(value)}{hint}"
+        if isinstance(value, str) and _NUMBER.fullmatch(value) and {"integer", "number"} & set(_as_list(limit)):
+            hint = "; values of templates are text: set render_template_as_native_obj=True on the DAG"
+        return f"must be of type {_either(limit)}, is {shown}{_shown_type(value)}{hint}"
     if rule == "enum":
-        return f"must be one of {_listed(cast('list[JsonValue]', limit))}, is {show(value)}"
+        return f"must be one of {_listed(cast('list[JsonValue]', limit))}, is {shown}"
     if rule == "required":
         missing = [name for name in cast("list[str]", limit) if name not in cast("Schema", value)]
         return f"lacks {_listed(missing)}"
     if rule == "additionalProperties" and limit is False:
         return _extra_properties(error)
     sentence = _SENTENCES.get(rule, f"breaks the rule '{rule}' of its schema")
-    return f"{sentence.format(limit=limit)}, is {show(value)}"
+    return f"{sentence.format(limit=limit)}, is {shown}"
+
+
+def _as_list(types: object) -> list[object]:
+    return types if isinstance(types, list) else [types]
 
 
 def _extra_properties(error: ValidationError) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 
 from pydantic import JsonValue
 
@@ -15,6 +16,8 @@ from airflow_provider_integry.connectors.spec import Action, Connector, Query
 from airflow_provider_integry.errors import InvalidInputError, UnknownActivityError
 
 MAX_DEPTH = 64
+# Inputs of such names are not shown in errors.
+_SENSITIVE = re.compile(r"pass(word|wd|phrase)|secret|token|credential|private|api_?key", re.IGNORECASE)
 
 
 def find_activity(connector: Connector, name: str) -> Action | Query:
@@ -85,7 +88,8 @@ def _check_value(key: str, spec: Input, value: object, values: dict[str, JsonVal
     except _NotJsonError as error:
         yield _dotted(error.path), error.problem
         return
-    for path, sentence in find_problems(spec.json_schema, values[key]):
+    is_secret = bool(_SENSITIVE.search(f"{key} {spec.wire_name(key)}")) or bool(spec.json_schema.get("writeOnly"))
+    for path, sentence in find_problems(spec.json_schema, values[key], is_secret=is_secret):
         yield _dotted((key, *path)), sentence
 
 
@@ -110,7 +114,8 @@ def _as_json(value: object, path: Path) -> JsonValue:
         return _scalar(value, path)
     if isinstance(value, Mapping):
         return {_key(key, path): _as_json(child, (*path, str(key))) for key, child in value.items()}
-    if isinstance(value, (list, tuple)):
+    if isinstance(value, Sequence) and not isinstance(value, bytes | bytearray):
+        # Not lists alone: the output of a mapped task is a lazy sequence.
         return [_as_json(child, (*path, index)) for index, child in enumerate(value)]
     raise _NotJsonError(path, f"is a {type(value).__name__}; give a string, number, boolean, null, list or mapping")
 

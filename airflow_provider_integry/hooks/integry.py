@@ -21,12 +21,14 @@ from airflow_provider_integry.errors import (
     IntegryError,
     MissingFieldError,
     NotAuthorizedError,
+    UrlNotAllowedError,
 )
 from airflow_provider_integry.hooks.echoes import EchoFilter
 from airflow_provider_integry.hooks.masking import TaskMasker
 from airflow_provider_integry.hooks.probe import Findings, find_readiness
 from airflow_provider_integry.hooks.watched import WatchedSource, read_connection
 from airflow_provider_integry.settings import ConnectionSettings, parse_connection
+from airflow_provider_integry.urls import check_url
 
 if TYPE_CHECKING:
     from requests.auth import AuthBase
@@ -327,12 +329,19 @@ class IntegryHook(BaseHook):
     def _base_url(self) -> str:
         base_url = self.settings.base_url
         connector = self.connector if self._has_connector() else None
-        if base_url is None and connector is not None:
-            base_url = connector.base_url
+        if base_url is None and connector is not None and connector.base_url:
+            base_url = self._check_base_url(connector.base_url)
         if base_url is None:
             problem = "is empty, and there is no connector that knows it; fill in 'Base URL', https://api.example.com"
             raise MissingFieldError(self.settings.conn_id, "host", problem)
         return base_url.rstrip("/")
+
+    def _check_base_url(self, url: str) -> str:
+        try:
+            return check_url(url, "allow_http", allow_http=self.settings.allow_http)
+        except UrlNotAllowedError as error:
+            problem = f"the connector's base URL {error.problem}"
+            raise ConnectionConfigError(self.settings.conn_id, "allow_http", problem) from None
 
     def _guard(self, base_url: str) -> HostGuard:
         from airflow_provider_integry.transport.guard import HostGuard

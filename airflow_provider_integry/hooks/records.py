@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Generator, Iterable
+from contextlib import contextmanager, suppress
 from types import TracebackType
 from typing import IO, Any
 from uuid import uuid4
@@ -11,7 +11,7 @@ from uuid import uuid4
 import msgspec.json
 from airflow.sdk import ObjectStoragePath
 
-from airflow_provider_integry.errors import OutputPathError, ResultTooLargeError
+from airflow_provider_integry.errors import IntegryError, OutputBrokenError, OutputPathError, ResultTooLargeError
 
 
 class XComBudget:
@@ -43,6 +43,10 @@ class XComBudget:
             )
 
 
+# Storage failures that trying again does not mend.
+_FINAL = (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError)
+
+
 class RecordWriter:
     """Write records as JSON lines; use it in ``with``.
 
@@ -53,12 +57,16 @@ class RecordWriter:
         path: Object-storage URL of the target.
     Raises:
         OutputPathError: The path cannot be written.
+        OutputBrokenError: Writing broke off for a reason that may pass.
     """
 
     def __init__(self, path: str) -> None:
         self._shown = path
         self.records = 0
         self.size = 0
+        if "://" not in path and not path.startswith("/"):
+            problem = "is relative to wherever the process runs; write file:///… or s3://connection@bucket/…"
+            raise OutputPathError(path, problem)
         try:
             self._target = ObjectStoragePath(path)
             self._part = self._target.parent / f".{self._target.name}.{uuid4().hex}.part"
@@ -69,13 +77,11 @@ class RecordWriter:
     def __enter__(self) -> RecordWriter:
         if not self._target.name:
             raise OutputPathError(self._shown, "names no file; end it with a file name such as contacts.jsonl")
-        try:
+        with self._failures(during_opening=True):
             if self._target.is_dir():
                 raise OutputPathError(self._shown, "is a folder; end it with a file name such as contacts.jsonl")
             self._target.parent.mkdir(parents=True, exist_ok=True)
             self._file = self._part.open("wb")
-        except (OSError, ValueError, ImportError) as error:
-            raise self._problem(error) from None
         return self
 
     def summary(self) -> dict[str, Any]:
@@ -86,10 +92,8 @@ class RecordWriter:
         """Append records, one line each."""
         assert self._file is not None, "use the writer in 'with'"
         lines = [msgspec.json.encode(record) + b"\n" for record in records]
-        try:
+        with self._failures():
             self._file.write(b"".join(lines))
-        except OSError as error:
-            raise self._problem(error) from None
         self.records += len(lines)
         self.size += sum(map(len, lines))
 
@@ -102,11 +106,12 @@ class RecordWriter:
             self._discard()
             return
         try:
-            self._close()
-            self._part.replace(self._target)
-        except OSError as failure:
+            with self._failures():
+                self._close()
+                self._part.replace(self._target)
+        except IntegryError:
             self._discard()
-            raise self._problem(failure) from None
+            raise
 
     def _close(self) -> None:
         if self._file is not None:
@@ -117,10 +122,29 @@ class RecordWriter:
         with suppress(Exception):
             self._part.unlink()
 
+    @contextmanager
+    def _failures(self, *, during_opening: bool = False) -> Generator[None, None, None]:
+        """Turn whatever a storage's library raises into an error of ours, retryable where it may pass.
+
+        Each library has its own exceptions, and few of them are an OSError.
+        """
+        try:
+            yield
+        except IntegryError:
+            raise
+        except Exception as error:  # noqa: BLE001 - what storages raise is anybody's choice
+            is_passing = isinstance(error, ConnectionError | TimeoutError)
+            if not is_passing and (during_opening or isinstance(error, _FINAL)):
+                raise self._problem(error) from None
+            raise OutputBrokenError(self._shown, f"writing broke off ({_describe(error)}); nothing was left") from None
+
     def _problem(self, error: Exception) -> OutputPathError:
-        text = getattr(error, "strerror", None) or str(error) or type(error).__name__
         return OutputPathError(
             self._shown,
-            f"cannot be written ({text}); check the URL, the connection in it, and that the provider for its kind of"
-            " storage is installed",
+            f"cannot be written ({_describe(error)}); check the URL, the connection in it, and that the provider for"
+            " its kind of storage is installed",
         )
+
+
+def _describe(error: Exception) -> str:
+    return str(getattr(error, "strerror", None) or error) or type(error).__name__

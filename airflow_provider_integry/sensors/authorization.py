@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseSensorOperator
-from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -103,5 +103,6 @@ class IntegryAuthorizationSensor(BaseSensorOperator):
         """Go on after the trigger fired."""
         event = event or {}
         if event.get("status") != "ready":
-            raise AirflowFailException(str(event.get("message") or "The trigger ended without saying why."))
+            message = str(event.get("message") or "The trigger ended without saying why.")
+            raise AirflowException(message) if event.get("retryable") else AirflowFailException(message)
         self.log.info("Connection %s is ready.", self.integry_conn_id)

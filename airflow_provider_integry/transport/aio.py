@@ -41,6 +41,7 @@ from airflow_provider_integry.transport.limits import (
 from airflow_provider_integry.transport.redirects import REDIRECT_STATUS, plan_redirect
 from airflow_provider_integry.transport.retry import Outcome, RetryPolicy, Send, Wait, exchange
 from airflow_provider_integry.transport.sockets import quiet_scope
+from airflow_provider_integry.transport.streams import check_stream
 from airflow_provider_integry.urls import join_url
 
 LARGE_BODY = 512 * 1024
@@ -156,7 +157,7 @@ class IntegryAsyncSession:
         headers: Mapping[str, str] | None,
     ) -> tuple[HttpRequest, Any]:
         """Return the request as a plain value, and the body apart where it is a stream."""
-        merged = {**self._headers, **(headers or {})}
+        merged = _merge_headers(self._headers, headers or {})
         body, stream, content_type = _encode_body(json_body, data)
         if content_type and not any(name.lower() == "content-type" for name in merged):
             merged["Content-Type"] = content_type
@@ -228,6 +229,8 @@ class IntegryAsyncSession:
     async def _attempt(
         self, request: HttpRequest, stream: Any, issued: Issued, started: float
     ) -> tuple[aiohttp.ClientResponse | TransportError, Outcome]:
+        if stream is not None:
+            check_stream(issued.credentials)
         with quiet_scope():
             signed = apply(request, issued.credentials, timestamp=time.time(), nonce=uuid4().hex)
         if stream is not None:
@@ -335,6 +338,12 @@ async def _read_body(response: aiohttp.ClientResponse, max_bytes: int | None) ->
             raise ResponseTooLargeError(redact_url(str(response.url)), f"the answer has more than {max_bytes} bytes")
         chunks.append(chunk)
     return b"".join(chunks)
+
+
+def _merge_headers(first: Mapping[str, str], then: Mapping[str, str]) -> dict[str, str]:
+    """Return both; of two names that differ in case alone, the later stays."""
+    replaced = {name.lower() for name in then}
+    return {**{name: value for name, value in first.items() if name.lower() not in replaced}, **then}
 
 
 def _encode_body(json_body: Any, data: Any) -> tuple[bytes | None, Any, str | None]:

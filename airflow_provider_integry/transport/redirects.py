@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from urllib.parse import urljoin
+from urllib.parse import quote, urldefrag, urljoin, urlsplit
 
 from airflow_provider_integry.auth.wire import HttpRequest, redact_url
 from airflow_provider_integry.errors import RedirectRefusedError
@@ -12,6 +12,21 @@ from airflow_provider_integry.transport.guard import HostGuard, is_downgrade
 
 REDIRECT_STATUS = frozenset({301, 302, 303, 307, 308})
 _BODY_HEADERS = frozenset({"content-type", "content-length", "content-encoding", "transfer-encoding"})
+
+
+def resolve_location(url: str, location: str) -> str:
+    """Return where a Location header leads, percent-encoded and without its fragment.
+
+    Raises:
+        RedirectRefusedError: It is no URL.
+    """
+    try:
+        target, _ = urldefrag(urljoin(url, location.strip()))
+        urlsplit(target)
+    except ValueError:
+        raise RedirectRefusedError(redact_url(url), "redirects to something that is no URL") from None
+    # What is a URL already stays as it is; servers also send spaces and letters outside ASCII.
+    return quote(target, safe="!#$%&'()*+,/:;=?@[]~\\")
 
 
 def plan_redirect(
@@ -29,7 +44,7 @@ def plan_redirect(
         RedirectRefusedError: It leaves https, or leads to a host that may not have the credential.
     Source: RFC 9110 section 15.4.
     """
-    url = urljoin(request.url, location)
+    url = resolve_location(request.url, location)
     if is_downgrade(request.url, url):
         raise RedirectRefusedError(redact_url(request.url), "redirects from https to http; it was not followed")
     if not guard.allows(url):

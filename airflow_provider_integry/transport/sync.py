@@ -7,7 +7,6 @@ import time
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, NoReturn, cast
-from urllib.parse import urljoin
 from uuid import uuid4
 
 import requests
@@ -31,8 +30,10 @@ from airflow_provider_integry.transport.limits import (
     TOKEN_MAX_BYTES,
     USER_AGENT,
 )
+from airflow_provider_integry.transport.redirects import resolve_location
 from airflow_provider_integry.transport.retry import Outcome, RetryPolicy, Send, Wait, exchange
 from airflow_provider_integry.transport.sockets import CheckedAdapter, request_scope
+from airflow_provider_integry.transport.streams import check_stream
 from airflow_provider_integry.urls import join_url
 
 
@@ -49,7 +50,7 @@ class RedirectCheck:
             RedirectRefusedError: It redirects elsewhere.
         """
         if response.is_redirect:
-            url = urljoin(response.url, response.headers["Location"])
+            url = resolve_location(response.url, response.headers["Location"])
             if is_downgrade(response.url, url) or not self._guard.allows(url):
                 problem = f"redirects to {redact_url(url)}, which may not have this connection's credential"
                 raise SyncRedirectRefusedError(redact_url(response.url), f"{problem}; it was not followed")
@@ -127,6 +128,11 @@ class IntegrySession(requests.Session):
 
     def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
         """Send a prepared request, following redirects unless `allow_redirects` is false."""
+        # As requests does: a redirected request has to go through the same proxy, with the same certificates.
+        kwargs.setdefault("stream", self.stream)
+        kwargs.setdefault("verify", self.verify)
+        kwargs.setdefault("cert", self.cert)
+        kwargs.setdefault("proxies", dict(self.proxies))
         follow = kwargs.pop("allow_redirects", True)
         self._guard.check(request.url or "")
         deadline_s = self._settings.deadline_s
@@ -160,6 +166,8 @@ class IntegrySession(requests.Session):
             raise
         except requests.RequestException as error:
             failed = translate(error, request.url or "", 0.0)[1]
+        except ValueError:
+            failed = SyncRedirectRefusedError(redact_url(response.url), "redirects to something that is no URL")
         raise failed
 
     def _exchange(self, request: requests.PreparedRequest, kwargs: dict[str, Any], started: float) -> requests.Response:
@@ -268,14 +276,11 @@ def configure(session: requests.Session, settings: TransportSettings) -> None:
 
 def sign_prepared(request: requests.PreparedRequest, credentials: Credentials) -> None:
     """Put a credential on a prepared request, replacing what an earlier attempt put there."""
-    # A stream is left alone: no signature covers it.
     body = request.body.encode() if isinstance(request.body, str) else request.body
-    plain = HttpRequest(
-        request.method or "GET",
-        request.url or "",
-        tuple(request.headers.items()),
-        body if isinstance(body, bytes) else None,
-    )
+    if body is not None and not isinstance(body, bytes):
+        check_stream(credentials)
+        body = None
+    plain = HttpRequest(request.method or "GET", request.url or "", tuple(request.headers.items()), body)
     signed = apply(plain, credentials, timestamp=time.time(), nonce=uuid4().hex)
     request.url = signed.url
     if signed.body is not plain.body:

@@ -14,12 +14,15 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 from airflow_provider_integry.auth.readiness import Readiness
 from airflow_provider_integry.errors import IntegryError
 
+# Looks in a row that find no such connection, before waiting is given up.
+MAX_NOT_FOUND = 3
+
 
 class AuthorizationReadyTrigger(BaseTrigger):
     """Fire when a connection is ready to be used.
 
-    The event is ``{"status": "ready"}``, or ``{"status": "failed", "message": …}`` when waiting
-    cannot help: a field of the connection is wrong, or there is no such connection.
+    The event is ``{"status": "ready"}``, or ``{"status": "failed", "message": …, "retryable": …}`` when
+    waiting cannot help: a field of the connection is wrong, or there is no such connection.
 
     Args:
         integry_conn_id: The Airflow connection.
@@ -43,6 +46,7 @@ class AuthorizationReadyTrigger(BaseTrigger):
         self.account = account
         self.verify = verify
         self.poll_interval_s = poll_interval_s
+        self._not_found = 0
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return the class path and arguments; plain JSON, no secret."""
@@ -84,7 +88,13 @@ class AuthorizationReadyTrigger(BaseTrigger):
                 return None
             return TriggerEvent({"status": "failed", "message": f"{type(error).__name__}: {error}"})
         except AirflowException as error:
-            return TriggerEvent({"status": "failed", "message": str(error)})
+            # Airflow says "not defined" for a connection that is not there and for a passing failure alike.
+            self._not_found += 1
+            self.log.warning("Connection %s: %s", self.integry_conn_id, error)
+            if self._not_found < MAX_NOT_FOUND:
+                return None
+            return TriggerEvent({"status": "failed", "message": str(error), "retryable": True})
+        self._not_found = 0
         if findings.readiness is Readiness.READY:
             return TriggerEvent({"status": "ready"})
         self.log.info("Connection %s is %s. %s", self.integry_conn_id, findings.readiness, findings.reason)

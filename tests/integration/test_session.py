@@ -17,6 +17,7 @@ from airflow_provider_integry import __version__
 from airflow_provider_integry.errors import (
     ConnectFailedError,
     ConnectionBrokenError,
+    CredentialFormatError,
     RequestTimeoutError,
     TransportError,
 )
@@ -170,6 +171,29 @@ def test_a_stream_arrives_whole(answer_with, open_session, conn_type):
     session.request("POST", "/x", data=stream)
 
     assert server.requests[0].body == b"first-second-third"
+
+
+HMAC = {"conn_type": "integry_api_key_secret", "api_key": "k", "api_secret": "s", "pair_style": "hmac"}
+OAUTH1 = {"conn_type": "integry_oauth1", "consumer_key": "ck", "consumer_secret": "cs"}
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {**OAUTH1, "placement": "body"},
+        {**OAUTH1, "body_hash": True},
+        {**HMAC, "string_to_sign": "{timestamp}{body}", "sign_headers": {"X-Signature": "{signature}"}},
+        {**HMAC, "string_to_sign": "{path}", "sign_headers": {"X-Signature": "{signature}", "X-Hash": "{body_hash}"}},
+    ],
+)
+def test_a_stream_is_refused_where_the_signature_has_to_see_it(answer_with, open_session, fields):
+    server = answer_with()
+    session = open_session(server.url, **fields)
+
+    with pytest.raises(CredentialFormatError, match="as bytes"):
+        session.request("POST", "/x", data=iter([b"part"]) if session.kind == "sync" else _aiter([b"part"]))
+    assert server.connections == 0
+    assert session.request("POST", "/x", data={"a": "1"}).status == 200
 
 
 async def _aiter(parts):
