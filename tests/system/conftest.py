@@ -8,12 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from running_demo import DAGS, RunningDemo, find_processes, read_output, start_demo
+from running_demo import DAGS, PLAIN, RunningDemo, find_processes, read_output, start_demo
 from wrong_connections import build_wrong_connections
 
 from airflow_provider_integry.connection_types import CONNECTION_TYPES, ConnectionType
-
-PLAIN = "shown-as-it-is"
 
 
 @dataclass

@@ -15,6 +15,8 @@ import psutil
 import requests
 
 ROOT = Path(__file__).resolve().parents[2]
+# The value of every extra field of the connections whose masking is looked at.
+PLAIN = "shown-as-it-is"
 DAGS = Path(__file__).parent / "dags"
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from conftest import PLAIN
+from running_demo import PLAIN
 
 from airflow_provider_integry.connection_types import CONNECTION_TYPES, STANDARD_FIELDS
 
