@@ -265,7 +265,7 @@ def _read_moment(value: object, requested_at: float, unit_s: float) -> float | N
         return _read_iso(value) if isinstance(value, str) else None
     if number <= 0:
         return None
-    if number < _EPOCH_FLOOR_S:
+    if number * unit_s < _EPOCH_FLOOR_S:
         return requested_at + number * unit_s
     return number / 1000 if number >= _EPOCH_MS_FLOOR else number
 

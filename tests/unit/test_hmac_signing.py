@@ -119,6 +119,20 @@ def test_the_documented_webhook_vector_comes_out():
 
 
 @pytest.mark.parametrize(
+    ("hash_name", "signature"),
+    [
+        ("sha256", "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"),
+        ("sha1", "effcdf6ae5eb2fa2d27416d5f184df9c259a7c79"),
+    ],
+    ids=["rfc4231-2", "rfc2202-2"],
+)
+def test_the_vectors_of_the_hmac_rfcs_come_out(hash_name, signature):
+    credentials = HmacSigned(KEY, Secret("Jefe"), "{body}", {"X-Sign": "{signature}"}, hash_name=hash_name)
+    request = HttpRequest("POST", "https://h/", (), b"what do ya want for nothing?")
+    assert apply(request, credentials, timestamp=0, nonce="").header("X-Sign") == signature
+
+
+@pytest.mark.parametrize(
     ("string_to_sign", "headers", "options", "what"),
     [
         ("{methud}", {"X": "{signature}"}, {}, "string_to_sign"),

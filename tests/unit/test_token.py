@@ -662,3 +662,14 @@ def test_random_objects_give_a_token_or_a_typed_error(body, content_type, status
 @given(st.text(alphabet='{}[]":,&=%. \n\ufeffae1<', max_size=60), TYPES, STATUS, SHAPES)
 def test_random_punctuation_gives_a_token_or_a_typed_error(body, content_type, status, shape):
     _parse_or_typed_error(body.encode(), content_type, status, shape)
+
+
+@pytest.mark.parametrize(
+    ("unit_s", "lifetime", "seconds"),
+    [(0.001, 2_592_000_000, 2_592_000), (0.001, 3_600_000, 3600), (60.0, 90, 5400), (1.0, 3600, 3600)],
+)
+def test_a_lifetime_counts_in_its_declared_unit_however_long_it_is(unit_s, lifetime, seconds):
+    body = json.dumps({"access_token": "t", "expires_in": lifetime}).encode()
+    response = HttpResponse(200, (("Content-Type", "application/json"),), body, "https://auth.example.com/token")
+    token = parse_token_response(response, requested_at=1_700_000_000.0, shape=TokenShape(unit_s=unit_s))
+    assert token.expires_at == 1_700_000_000.0 + seconds
