@@ -25,6 +25,50 @@ def max_xcom_bytes() -> int:
     return int(conf.getint(SECTION, "max_xcom_bytes", fallback=1_048_576))
 
 
+def api_url() -> str | None:
+    """Return the API server's URL as tasks reach it; None when the option is empty."""
+    return (conf.get(SECTION, "api_url", fallback="") or "").rstrip("/") or None
+
+
+def execution_api_server_url() -> str | None:
+    """Return Airflow's own option [core] execution_api_server_url; None when it is empty."""
+    return conf.get("core", "execution_api_server_url", fallback="") or None
+
+
+def base_url() -> str | None:
+    """Return Airflow's own option [api] base_url; None when it is empty."""
+    return conf.get("api", "base_url", fallback="") or None
+
+
+def wait_s() -> float:
+    """Return the seconds that a task waits for a token that somebody else is renewing."""
+    return float(conf.getfloat(SECTION, "wait_s", fallback=60.0))
+
+
+def journal_folder() -> Path:
+    """Return the folder for grants that are on their way into the database."""
+    folder = conf.get(SECTION, "journal_folder", fallback="")
+    if folder:
+        return Path(folder).expanduser()
+    # Lazy for start-up cost: only processes with the database write a journal.
+    from airflow.configuration import AIRFLOW_HOME
+
+    return Path(AIRFLOW_HOME) / "integry_journal"
+
+
+def has_database() -> bool:
+    """Return whether this process may use Airflow's database.
+
+    Airflow takes it away from tasks, triggers and DAG parsing by this option.
+    """
+    return not (conf.get("database", "sql_alchemy_conn", fallback="") or "").startswith("airflow-db-not-allowed")
+
+
+def multi_team() -> bool:
+    """Return Airflow's own option [core] multi_team."""
+    return bool(conf.getboolean("core", "multi_team", fallback=False))
+
+
 def default_deferrable() -> bool:
     """Return Airflow's own option [operators] default_deferrable."""
     return bool(conf.getboolean("operators", "default_deferrable", fallback=False))

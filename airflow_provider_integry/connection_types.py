@@ -31,7 +31,7 @@ class ConnectionType:
         name: `conn_type` in Airflow.
         label: Name in Airflow's list of types.
         summary: One sentence for the documentation.
-        hook: Name of the hook class in `hooks.integry`.
+        hook: Name of the hook class in `hooks.typed`.
         fields: Its form, in order.
         example: A complete connection as ``airflow connections`` takes it, with made-up credentials.
     """
@@ -46,7 +46,7 @@ class ConnectionType:
     @property
     def hook_class_name(self) -> str:
         """Dotted path of the hook class."""
-        return f"airflow_provider_integry.hooks.integry.{self.hook}"
+        return f"airflow_provider_integry.hooks.typed.{self.hook}"
 
     @property
     def fields_by_name(self) -> dict[str, Field]:

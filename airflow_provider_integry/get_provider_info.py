@@ -34,6 +34,34 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "example": None,
         "default": "1048576",
     },
+    "api_url": {
+        "description": (
+            "URL of the API server as tasks and triggers reach it, without `/integry`. Empty: taken from"
+            " `[core] execution_api_server_url`, then `[api] base_url`, then http://localhost:8080. Set it where the"
+            " execution API is served by other processes than the rest (`airflow api-server --apps`)."
+        ),
+        "version_added": "0.1.0",
+        "type": "string",
+        "example": "http://airflow-api-server:8080",
+        "default": "",
+    },
+    "wait_s": {
+        "description": "Seconds that a task waits for a token that somebody else is renewing.",
+        "version_added": "0.1.0",
+        "type": "float",
+        "example": None,
+        "default": "60",
+    },
+    "journal_folder": {
+        "description": (
+            "Folder, on a disk that survives the API server, for grants that have arrived and are not stored yet;"
+            " encrypted. Empty: `integry_journal` in AIRFLOW_HOME."
+        ),
+        "version_added": "0.1.0",
+        "type": "string",
+        "example": "/var/lib/airflow/integry_journal",
+        "default": "",
+    },
 }
 
 
@@ -53,11 +81,12 @@ def get_provider_info() -> dict[str, Any]:
                 "tags": ["service"],
             }
         ],
-        "hooks": [_modules("hooks.integry")],
+        "hooks": [_modules("hooks.integry", "hooks.typed")],
         "operators": [_modules("operators.activity")],
         "sensors": [_modules("sensors.authorization")],
         "triggers": [_modules("triggers.activity", "triggers.authorization")],
         "connection-types": [_build_connection_type(item) for item in CONNECTION_TYPES],
+        "db-managers": [f"{__package__}.authorizations.manager.IntegryDBManager"],
         "config": {
             "integry": {
                 "description": "Options of the Integry provider.",

@@ -162,9 +162,9 @@ OAUTH2_FIELDS: tuple[Field, ...] = by_section(
         Field(
             "refresh_token",
             "Refresh token",
-            "For grant type refresh_token: the token that the service gave you for the account.",
+            "For grant type refresh_token: the token that the service gave you for the account. The API server takes it"
+            " into its own keeping at the first use, and empties this field. Paste a new one to replace the grant.",
             "secret",
-            required_when=("grant_type", "refresh_token"),
         ),
         Field(
             "scopes",

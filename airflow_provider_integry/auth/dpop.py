@@ -10,7 +10,8 @@ from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 import jwt as pyjwt
-from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePrivateKey, generate_private_key
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
 
@@ -41,6 +42,24 @@ class ProofKey:
         else:
             jwk = OKPAlgorithm.to_jwk(public, as_dict=True)
         return {name: value for name, value in jwk.items() if name in ("kty", "crv", "x", "y", "n", "e")}
+
+
+def make_proof_key() -> ProofKey:
+    """Return a new EC P-256 key."""
+    return ProofKey(generate_private_key(SECP256R1()))
+
+
+def dump_proof_key(proof_key: ProofKey) -> Secret:
+    """Return a proof key as PEM (PKCS #8)."""
+    encoding, plain = serialization.Encoding.PEM, serialization.NoEncryption()
+    return Secret(proof_key.key.private_bytes(encoding, serialization.PrivateFormat.PKCS8, plain).decode("ascii"))
+
+
+def load_proof_key(pem: Secret) -> ProofKey:
+    """Return the EC P-256 proof key that `dump_proof_key` gave."""
+    key = serialization.load_pem_private_key(pem.reveal().encode("ascii"), password=None)
+    assert isinstance(key, EllipticCurvePrivateKey)
+    return ProofKey(key)
 
 
 def build_proof(

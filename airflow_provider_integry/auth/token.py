@@ -28,6 +28,13 @@ JsonObject = Mapping[str, Any]
 _TOKEN_NAMES = ("access_token", "accessToken", "token", "jwt", "id_token", "idToken", "sessionToken")
 _REFRESH_NAMES = ("refresh_token", "refreshToken")
 _LIFETIME_NAMES = ("expires_in", "expiresIn", "expires_in_seconds", "expires")
+# When the refresh token itself ends (Keycloak, Microsoft and others, QuickBooks).
+_REFRESH_LIFETIME_NAMES = (
+    "refresh_token_expires_in",
+    "refresh_expires_in",
+    "x_refresh_token_expires_in",
+    "refresh_token_expires_at",
+)
 _MOMENT_NAMES = ("expires_at", "expiresAt", "expires_on", "expiry", "expiration", "expires")
 _FORM_NAMES = frozenset({*_TOKEN_NAMES, "error"})
 # A "lifetime" above this (about 31 years) is a moment, and a moment above the second is in milliseconds.
@@ -62,6 +69,7 @@ class Token:
         refresh_token: Trades for the next access token; None when there is none.
         scopes: Granted scopes; None when the answer does not tell.
         token_type: As told, "Bearer" when not told.
+        refresh_expires_at: When the refresh token ends, UTC epoch seconds; None when unknown or never.
     """
 
     access_token: Secret
@@ -69,6 +77,7 @@ class Token:
     refresh_token: Secret | None = None
     scopes: tuple[str, ...] | None = None
     token_type: str = "Bearer"
+    refresh_expires_at: float | None = None
     fingerprint: str = field(init=False, default="")
 
     def __post_init__(self) -> None:
@@ -116,6 +125,7 @@ def parse_token_response(
         refresh_token=Secret(refresh) if refresh else previous_refresh_token,
         scopes=parse_scopes(object_data.get("scope", object_data.get("scopes"))),
         token_type=_first_text(object_data, ("token_type", "tokenType")) or "Bearer",
+        refresh_expires_at=_first_moment(object_data, _REFRESH_LIFETIME_NAMES, requested_at, 1.0),
     )
 
 

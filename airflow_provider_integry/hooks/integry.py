@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Generator, Mapping
+from collections.abc import AsyncGenerator, Callable, Generator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +20,6 @@ from airflow_provider_integry.errors import (
     HttpStatusError,
     IntegryError,
     MissingFieldError,
-    NotAuthorizedError,
     UrlNotAllowedError,
 )
 from airflow_provider_integry.hooks.echoes import EchoFilter
@@ -35,6 +34,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_integry.auth.source import CredentialSource
     from airflow_provider_integry.auth.wire import HttpRequest, HttpResponse
+    from airflow_provider_integry.authorizations.messages import Status
     from airflow_provider_integry.connectors import Connector
     from airflow_provider_integry.connectors.run import ActivityCall
     from airflow_provider_integry.connectors.user_info import Account, UserInfoCall
@@ -77,6 +77,8 @@ class IntegryHook(BaseHook):
         self._connector: Connector | None = None
         self._settings: ConnectionSettings | None = None
         self._session: IntegrySession | None = None
+        # The Test button tries a connection under a made-up name: nothing of it is to be kept.
+        self._is_trial = False
         self._masker = TaskMasker()
         self._echoes = EchoFilter()
 
@@ -237,7 +239,7 @@ class IntegryHook(BaseHook):
 
     def find(self, *, verify: bool = False) -> Findings:
         """Return readiness with its reason, and the account where it was asked for."""
-        return find_readiness(self._look_up, self._who_am_i if verify else None)
+        return find_readiness(self._look_up, self._who_am_i if verify else None, self._status_reader())
 
     async def afind(self, *, verify: bool = False) -> Findings:
         """Return readiness with its reason, without blocking the event loop."""
@@ -245,14 +247,16 @@ class IntegryHook(BaseHook):
             await self.asettings()
         except IntegryError as error:
             return find_readiness(_raiser(error), None)
+        # Read first, and without blocking the loop; what it says is told by `find_readiness` again.
+        reader = await self._aread_status()
         if not verify:
             # A connector is a file: reading it would block the loop.
-            return await asyncio.to_thread(find_readiness, self._look_up, None)
+            return await asyncio.to_thread(find_readiness, self._look_up, None, reader)
         try:
             account = await self._awho_am_i()
         except IntegryError as error:
-            return find_readiness(self._look_up, _raiser(error))
-        return find_readiness(self._look_up, lambda: account)
+            return find_readiness(self._look_up, _raiser(error), reader)
+        return find_readiness(self._look_up, lambda: account, reader)
 
     def test_connection(self) -> tuple[bool, str]:
         """Call the user-information endpoint: what the Test button of the connection form shows.
@@ -261,6 +265,7 @@ class IntegryHook(BaseHook):
         refresh token is not spent: the service may accept it only once, and what it gives in return
         would be lost with this process.
         """
+        self._is_trial = True
         try:
             auth = self.settings.auth
             if isinstance(auth, OAuth2Settings) and auth.grant_type == "refresh_token":
@@ -273,13 +278,6 @@ class IntegryHook(BaseHook):
     # -- inside ------------------------------------------------------------------------------------
 
     def _accept(self, connection: Any) -> ConnectionSettings:
-        if self.end_user is not None or self.account is not None:
-            raise NotAuthorizedError(
-                self.integry_conn_id,
-                self.end_user,
-                "authorizations of end users are not kept yet; leave end_user and account empty to use the"
-                " connection's own account.",
-            )
         settings = parse_connection(read_connection(connection))
         own = type(self).conn_type
         if own not in (IntegryHook.conn_type, settings.conn_type):
@@ -303,6 +301,31 @@ class IntegryHook(BaseHook):
         """Check everything that can be checked without the API."""
         self._base_url()
         self._user_info_call()
+
+    def _status_reader(self) -> Callable[[], Status | None] | None:
+        """Return what tells about the kept grant; None for connections that need none."""
+        # Lazy for start-up cost: oauthlib and PyJWT are not needed to parse a DAG file.
+        from airflow_provider_integry.authorizations.choose import check_end_user, is_kept, read_status
+
+        try:
+            settings = self.settings
+        except MissingFieldError:
+            # The look-up that comes first says so.
+            return None
+        check_end_user(settings, self.end_user, self.account)
+        if self._is_trial or not is_kept(settings):
+            return None
+        return lambda: read_status(settings, self.end_user, self.account)
+
+    async def _aread_status(self) -> Callable[[], Status | None] | None:
+        """Read about the kept grant without blocking the loop, and return what tells it."""
+        # Lazy for start-up cost, as above.
+        from airflow_provider_integry.authorizations.choose import aread_status
+
+        if self._status_reader() is None:
+            return None
+        status = await aread_status(await self.asettings(), self.end_user, self.account)
+        return lambda: status
 
     def _load_connector(self) -> Connector:
         # Lazy for start-up cost: pydantic models and YAML are not needed to parse a DAG file.
@@ -351,9 +374,14 @@ class IntegryHook(BaseHook):
 
     def _source(self) -> CredentialSource:
         # Lazy for start-up cost: oauthlib and PyJWT are not needed to parse a DAG file.
+        from airflow_provider_integry.authorizations.choose import kept_source_for
         from airflow_provider_integry.authorizations.tokens import source_for
 
-        return WatchedSource(source_for(self.settings), self._masker, self._echoes)
+        if self._is_trial:
+            inner = source_for(self.settings)
+        else:
+            inner = kept_source_for(self.settings, self.end_user, self.account)
+        return WatchedSource(inner, self._masker, self._echoes)
 
     def _send(self, request: HttpRequest) -> HttpResponse:
         from airflow_provider_integry.transport.sync import to_response
@@ -425,59 +453,3 @@ def _raiser(error: IntegryError) -> Any:
         raise error
 
     return fail
-
-
-class IntegryOAuth1Hook(IntegryHook):
-    """Hook of connection type `integry_oauth1`."""
-
-    conn_type = "integry_oauth1"
-    hook_name = "Integry OAuth 1.0a"
-
-
-class IntegryOAuth2Hook(IntegryHook):
-    """Hook of connection type `integry_oauth2`."""
-
-    conn_type = "integry_oauth2"
-    hook_name = "Integry OAuth 2.0"
-
-
-class IntegryApiKeyHook(IntegryHook):
-    """Hook of connection type `integry_api_key`."""
-
-    conn_type = "integry_api_key"
-    hook_name = "Integry API key"
-
-
-class IntegryApiKeySecretHook(IntegryHook):
-    """Hook of connection type `integry_api_key_secret`."""
-
-    conn_type = "integry_api_key_secret"
-    hook_name = "Integry API key and secret"
-
-
-class IntegryApiKeyUrlHook(IntegryHook):
-    """Hook of connection type `integry_api_key_url`."""
-
-    conn_type = "integry_api_key_url"
-    hook_name = "Integry API key with URL"
-
-
-class IntegryJwtHook(IntegryHook):
-    """Hook of connection type `integry_jwt`."""
-
-    conn_type = "integry_jwt"
-    hook_name = "Integry JWT"
-
-
-class IntegryBasicHook(IntegryHook):
-    """Hook of connection type `integry_basic`."""
-
-    conn_type = "integry_basic"
-    hook_name = "Integry Basic"
-
-
-class IntegryBasicUrlHook(IntegryHook):
-    """Hook of connection type `integry_basic_url`."""
-
-    conn_type = "integry_basic_url"
-    hook_name = "Integry Basic with URL"

@@ -17,6 +17,7 @@ from airflow_provider_integry.errors import (
 )
 
 if TYPE_CHECKING:
+    from airflow_provider_integry.authorizations.messages import Status
     from airflow_provider_integry.connectors.user_info import Account
 
 
@@ -53,20 +54,29 @@ class Findings:
         return f"Connected as {name or account_id}." if name or account_id else "Connected."
 
 
-def find_readiness(look_up: Callable[[], object], who_am_i: Callable[[], Account | None] | None) -> Findings:
+def find_readiness(
+    look_up: Callable[[], object],
+    who_am_i: Callable[[], Account | None] | None,
+    read_status: Callable[[], Status | None] | None = None,
+) -> Findings:
     """Decide where an authorization stands.
 
     Args:
         look_up: Checks what can be checked without the API.
         who_am_i: Asks the API; None when it is not to be asked.
+        read_status: Tells what is kept of the grant; None where nothing is kept.
     Raises:
         ConfigurationError: Something typed is wrong, rather than empty: waiting will not mend it.
-        NotAuthorizedError: An end user was given, whose authorizations are not kept yet.
+        NotAuthorizedError: An end user was given, and the connection has none.
+        BrokerError, StoreError: What is kept cannot be asked for.
     """
     try:
         look_up()
     except MissingFieldError as error:
         return Findings(decide_readiness(is_complete=False), str(error))
+    kept = _judge_status(read_status()) if read_status else None
+    if kept is not None:
+        return kept
     if who_am_i is None:
         return Findings(decide_readiness(is_complete=True))
     try:
@@ -79,6 +89,14 @@ def find_readiness(look_up: Callable[[], object], who_am_i: Callable[[], Account
         readiness = decide_readiness(is_complete=True, grant_refused=is_refused, probe=probe)
         return Findings(readiness, str(error), was_verified=True)
     return Findings(decide_readiness(is_complete=True, probe="accepted"), account=account, was_verified=True)
+
+
+def _judge_status(status: Status | None) -> Findings | None:
+    """Return what a kept grant says; None when it is ready."""
+    if status is None:
+        return Findings(Readiness.PENDING, "The API server knows no such authorization, or not this connection.")
+    readiness = Readiness(status.readiness)
+    return None if readiness is Readiness.READY else Findings(readiness, status.reason)
 
 
 def _judge(error: IntegryError) -> ProbeResult | None:

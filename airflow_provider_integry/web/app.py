@@ -6,6 +6,8 @@ from fastapi import FastAPI, Response
 from pydantic import BaseModel
 
 from airflow_provider_integry import __version__
+from airflow_provider_integry.authorizations.broker import Broker
+from airflow_provider_integry.web.api.routes import build_router
 
 
 class Health(BaseModel):
@@ -26,8 +28,9 @@ def build_app() -> FastAPI:
         version=__version__,
         docs_url=None,
         redoc_url=None,
-        openapi_url=None,
+        openapi_url="/v1/openapi.json",
     )
+    app.include_router(build_router(Broker()))
 
     @app.get("/health")
     async def health(response: Response) -> Health:

@@ -36,7 +36,8 @@ from airflow_provider_integry.errors import (
     UnknownConnectionTypeError,
 )
 from airflow_provider_integry.hooks import integry
-from airflow_provider_integry.hooks.integry import IntegryApiKeyHook, IntegryHook, IntegryOAuth2Hook
+from airflow_provider_integry.hooks.integry import IntegryHook
+from airflow_provider_integry.hooks.typed import IntegryApiKeyHook, IntegryOAuth2Hook
 
 SHOP = """\
 name: shop

@@ -287,9 +287,8 @@ def test_the_end_of_a_task_that_waits_does_not_end_the_refresh(api, server):
     assert len(server.requests("/token")) == 1
 
 
-def test_a_waiter_gives_up_when_the_refresh_takes_too_long(api, server, monkeypatch):
-    monkeypatch.setattr("airflow_provider_integry.authorizations.tokens.WAIT_S", 0.1)
-    source = source_of(server)
+def test_a_waiter_gives_up_when_the_refresh_takes_too_long(api, server):
+    source = source_for(parse_connection(oauth2(server)), wait_s=0.1)
     api.latency_s = 0.6
 
     async def scenario():

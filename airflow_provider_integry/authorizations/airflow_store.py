@@ -1,0 +1,167 @@
+"""The store inside Airflow: its engine, its connections, its audit log. For processes with the database."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import secrets as random_secrets
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_integry import config
+from airflow_provider_integry.authorizations.crypto import check_key
+from airflow_provider_integry.authorizations.events import AirflowEvents
+from airflow_provider_integry.authorizations.journal import Journal
+from airflow_provider_integry.authorizations.proof import INSTALLATION_CONN_ID
+from airflow_provider_integry.authorizations.refresh import Refresher
+from airflow_provider_integry.authorizations.store import AuthorizationStore
+from airflow_provider_integry.errors import StoreNotReadyError, StoreUnavailableError
+from airflow_provider_integry.secret import Secret
+from airflow_provider_integry.settings import ConnectionSettings, RawConnection, parse_connection
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+log = logging.getLogger(__name__)
+_DESCRIPTION = (
+    "Made by airflow-provider-integry: tasks prove with it that they belong to this Airflow. If it is deleted, a new"
+    " one is made."
+)
+
+
+@cache
+def local_store() -> AuthorizationStore:
+    """Return this process's store."""
+    return AuthorizationStore(_engine)
+
+
+@cache
+def local_refresher() -> Refresher:
+    """Return this process's refresher."""
+    return Refresher(local_store(), Journal(config.journal_folder()), AirflowEvents())
+
+
+def read_settings(conn_id: str) -> ConnectionSettings | None:
+    """Return a connection as this process's secrets backends and database have it; None where there is none.
+
+    Raises:
+        ConnectionConfigError: A field of it is missing or wrong.
+    """
+    # Lazy for start-up cost: the models are needed by processes with the database alone.
+    from airflow.models.connection import Connection
+    from airflow.sdk.exceptions import AirflowNotFoundException
+
+    try:
+        team = team_of(conn_id)
+        found = (
+            Connection.get_connection_from_secrets(conn_id, team_name=team)
+            if team
+            else Connection.get_connection_from_secrets(conn_id)
+        )
+    except AirflowNotFoundException:
+        return None
+    return parse_connection(read_columns(found))
+
+
+def read_columns(connection: Any) -> RawConnection:
+    """Return the columns of an Airflow connection, of the SDK's or the core's class."""
+    return RawConnection(
+        conn_id=connection.conn_id,
+        conn_type=connection.conn_type,
+        host=connection.host,
+        schema=connection.schema,
+        port=connection.port,
+        login=connection.login,
+        password=connection.password,
+        extra=connection.extra,
+    )
+
+
+def team_of(conn_id: str) -> str | None:
+    """Return the team that a connection of the database belongs to; None outside of multi-team deployments."""
+    if not config.multi_team():
+        return None
+    # Lazy for start-up cost, as above.
+    from airflow.models.connection import Connection
+    from airflow.utils.session import create_session
+
+    with create_session(scoped=False) as session:
+        return Connection.get_team_name(conn_id, session=session)
+
+
+def ensure_installation_secret() -> Secret:
+    """Return this installation's secret; it is made, once, where there is none.
+
+    Raises:
+        StoreNotReadyError: It is there and cannot be decrypted, or Airflow has no Fernet key.
+        StoreUnavailableError: It cannot be read.
+    """
+    # Lazy for start-up cost, as above.
+    from airflow.models.connection import Connection
+    from airflow.sdk.exceptions import AirflowNotFoundException
+    from airflow.utils.session import create_session
+    from sqlalchemy.exc import IntegrityError
+
+    check_key()
+    for _ in range(2):
+        try:
+            password = Connection.get_connection_from_secrets(INSTALLATION_CONN_ID).password
+        except AirflowNotFoundException:
+            made = Connection(
+                conn_id=INSTALLATION_CONN_ID,
+                conn_type="generic",
+                description=_DESCRIPTION,
+                password=random_secrets.token_hex(32),
+            )
+            try:
+                with create_session(scoped=False) as session:
+                    session.add(made)
+            except IntegrityError:
+                log.debug("Another API server has just made the installation's secret.")
+            continue
+        if not password:
+            raise StoreNotReadyError(
+                f"Connection '{INSTALLATION_CONN_ID}' has no password. Delete it: a new one is made."
+            )
+        return Secret(password)
+    raise StoreUnavailableError(f"Connection '{INSTALLATION_CONN_ID}' cannot be read just after it was made.")
+
+
+def blank_refresh_token(conn_id: str, seed_digest: str) -> bool:
+    """Empty the pasted refresh token of a connection in the database; return whether it was there.
+
+    Args:
+        conn_id: The connection.
+        seed_digest: SHA-256, in hex, of the token: a newer one is left alone.
+    """
+    # Lazy for start-up cost, as above.
+    from airflow.models.connection import Connection
+    from airflow.utils.session import create_session
+    from sqlalchemy import select
+
+    with create_session(scoped=False) as session:
+        row = session.scalar(select(Connection).where(Connection.conn_id == conn_id).with_for_update())
+        if row is None:
+            return False
+        try:
+            extra = json.loads(row.extra or "{}")
+        except ValueError:
+            return False
+        pasted = extra.get("refresh_token") if isinstance(extra, dict) else None
+        if not isinstance(pasted, str):
+            return False
+        if hashlib.sha256(pasted.strip().encode("utf-8", "surrogatepass")).hexdigest() != seed_digest:
+            return False
+        row.extra = json.dumps({**extra, "refresh_token": ""})
+        return True
+
+
+def _engine() -> Engine:
+    # Lazy for start-up cost, and asked each time: Airflow makes a new engine after a fork.
+    from airflow import settings
+
+    engine: Engine | None = settings.engine
+    if engine is None:
+        raise StoreUnavailableError("Airflow has not opened its database in this process.")
+    return engine

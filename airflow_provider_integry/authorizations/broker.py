@@ -1,0 +1,200 @@
+"""The use cases of the broker, for one event loop: no web types, and no waiting with a thread in hand."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from typing import NamedTuple
+
+from airflow_provider_integry.authorizations import metrics
+from airflow_provider_integry.authorizations.airflow_store import (
+    ensure_installation_secret,
+    local_refresher,
+    read_settings,
+    team_of,
+)
+from airflow_provider_integry.authorizations.grant import AuthorizationKey, judge
+from airflow_provider_integry.authorizations.messages import PATIENCE_S, Status
+from airflow_provider_integry.authorizations.proof import ProofError, ProofKey, ReplayGuard, check_proof, derive_key
+from airflow_provider_integry.authorizations.refresh import HandedOut, Refresher, explain
+from airflow_provider_integry.authorizations.status import build_status
+from airflow_provider_integry.authorizations.steps import arun_steps, run_in_thread
+from airflow_provider_integry.authorizations.subject import Subject, build_subject, is_brokered
+from airflow_provider_integry.errors import IntegryError, RefreshInProgressError
+from airflow_provider_integry.secret import Secret
+from airflow_provider_integry.settings import ConnectionSettings
+
+log = logging.getLogger(__name__)
+# For how long a connection and the key of its proofs are remembered.
+CONNECTION_LIFE_S = 10.0
+MAX_CONNECTIONS = 1000
+# A token with less left than this is not worth handing out while a new one is on its way.
+_USABLE_S = 2.0
+
+
+class KnownConnection(NamedTuple):
+    """A connection as this API server has it.
+
+    Attributes:
+        settings: Its checked fields.
+        key: Key of its proofs.
+        team: Its team.
+        until: When it is looked up again, monotonic seconds.
+    """
+
+    settings: ConnectionSettings
+    key: ProofKey
+    team: str | None
+    until: float
+
+
+class Broker:
+    """Answers tasks. One per process; used on one event loop.
+
+    Args:
+        refresher: Hands out tokens.
+    """
+
+    def __init__(self, refresher: Refresher | None = None) -> None:
+        self._refresher = refresher or local_refresher()
+        self._store = self._refresher.store
+        self._known: dict[str, KnownConnection] = {}
+        self._lookups: dict[str, asyncio.Task[KnownConnection | None]] = {}
+        self._flights: dict[str, asyncio.Task[HandedOut]] = {}
+        self._replays = ReplayGuard()
+
+    async def authenticate(self, proof: str, claims: dict[str, str]) -> KnownConnection | None:
+        """Return the connection that a proof is for; None where there is none or the proof is somebody else's.
+
+        Raises:
+            ProofError: The proof is genuine, and cannot be used (any more).
+        """
+        conn_id = claims["sub"]
+        known = await self._look_up(conn_id)
+        # A connection that is not there costs the same work and gets the same answer.
+        key = known.key if known else ProofKey(Secret("00" * 32), "")
+        now = time.time()
+        try:
+            nonce = check_proof(proof, key, claims, now=now)
+            if known is None:
+                return None
+            self._replays.check(nonce, now)
+        except ProofError as error:
+            metrics.count(f"broker.refused.{error.reason}")
+            own = f"; here the connection's fields have the fingerprint {key.fingerprint}" if known else ""
+            log.warning("A proof for connection %r was refused (%s)%s.", conn_id[:250], error.reason, own)
+            if error.is_genuine and known is not None:
+                raise
+            return None
+        return known
+
+    def subject_of(self, known: KnownConnection, end_user: str | None, account: str | None) -> Subject:
+        """Return what is handed out for an authorization of a connection.
+
+        Raises:
+            AuthorizationError: The connection's credentials are not obtained from an endpoint, or not for end users.
+        """
+        key = AuthorizationKey(known.settings.conn_id, known.team, end_user, account)
+        return build_subject(known.settings, key)
+
+    async def hand_out(self, subject: Subject, rejected: str | None) -> HandedOut:
+        """Return a token that is good now; a request waits at most `PATIENCE_S` seconds.
+
+        Raises:
+            RefreshInProgressError: It is not there yet: ask again.
+            IntegryError: There is none.
+        """
+        started = time.monotonic()
+        while True:
+            row = await run_in_thread(lambda: self._refresher.open(subject))
+            verdict = judge(row, rejected)
+            if verdict in ("serve", "serve_and_refresh"):
+                if verdict == "serve_and_refresh":
+                    self._fly(subject, rejected, ahead=True)
+                metrics.count("broker.read")
+                return HandedOut(row, self._refresher.read_secrets(row), is_due=verdict != "serve")
+            if verdict not in ("refresh", "wait"):
+                raise explain(row, verdict)
+            left_s = PATIENCE_S - (time.monotonic() - started)
+            flight = self._fly(subject, rejected)
+            done, _ = await asyncio.wait({flight}, timeout=max(0.0, left_s))
+            metrics.timing("broker.wait", time.monotonic() - started)
+            if done:
+                # Raises what went wrong; otherwise the row is read again, for each one's own rejected token.
+                flight.result()
+                if left_s > 0:
+                    continue
+            row = await run_in_thread(lambda: self._refresher.open(subject))
+            if row.is_alive(_USABLE_S) and row.token_fingerprint != rejected:
+                return HandedOut(row, self._refresher.read_secrets(row), is_due=True)
+            raise RefreshInProgressError(subject.key.conn_id, time.monotonic() - started)
+
+    async def statuses(self, subjects: list[Subject | None]) -> list[Status | None]:
+        """Return where authorizations stand, read in one query; None for each None."""
+        digests = [subject.key.digest for subject in subjects if subject]
+        rows = await run_in_thread(lambda: self._store.find_many(digests)) if digests else {}
+        return [build_status(subject, rows.get(subject.key.digest)) if subject else None for subject in subjects]
+
+    def _fly(self, subject: Subject, rejected: str | None, *, ahead: bool = False) -> asyncio.Task[HandedOut]:
+        """Return the one task of this process that renews an authorization."""
+        digest = subject.key.digest
+        flight = self._flights.get(digest)
+        if flight is None:
+            # A task of its own: it goes on when the request that began it is given up.
+            flight = asyncio.create_task(self._renew(subject, rejected, ahead=ahead))
+            self._flights[digest] = flight
+            flight.add_done_callback(lambda done: self._landed(digest, done))
+        return flight
+
+    async def _renew(self, subject: Subject, rejected: str | None, *, ahead: bool) -> HandedOut:
+        if ahead:
+            row = await run_in_thread(lambda: self._refresher.open(subject))
+            if judge(row) == "serve_and_refresh":
+                await arun_steps(self._refresher.renew(subject, row))
+        return await arun_steps(self._refresher.hand_out(subject, rejected))
+
+    def _landed(self, digest: str, flight: asyncio.Task[HandedOut]) -> None:
+        self._flights.pop(digest, None)
+        if flight.cancelled():
+            return
+        error = flight.exception()
+        if error is not None and not isinstance(error, IntegryError):
+            log.error("A refresh failed in an unexpected way.", exc_info=error)
+
+    async def _look_up(self, conn_id: str) -> KnownConnection | None:
+        known = self._known.get(conn_id)
+        if known and known.until > time.monotonic():
+            return known
+        # However many ask at once, the connection is read once.
+        lookup = self._lookups.get(conn_id)
+        if lookup is None:
+            lookup = self._lookups[conn_id] = asyncio.create_task(run_in_thread(lambda: find_connection(conn_id)))
+            lookup.add_done_callback(lambda _: self._lookups.pop(conn_id, None))
+        found = await asyncio.shield(lookup)
+        if found is None:
+            self._known.pop(conn_id, None)
+            return None
+        if len(self._known) >= MAX_CONNECTIONS:
+            self._known.pop(next(iter(self._known)))
+        self._known[conn_id] = found
+        return found
+
+
+def find_connection(conn_id: str) -> KnownConnection | None:
+    """Look a connection up; None where there is none whose tokens the broker keeps.
+
+    Raises:
+        StoreError: Airflow's database does not answer, or there is no Fernet key.
+    """
+    until = time.monotonic() + CONNECTION_LIFE_S
+    secret = ensure_installation_secret()
+    try:
+        settings = read_settings(conn_id)
+    except IntegryError as error:
+        # The task sees the same fields and says what is wrong with them.
+        log.warning("%s", error)
+        return None
+    if settings is None or not is_brokered(settings):
+        return None
+    return KnownConnection(settings, derive_key(secret, settings), team_of(conn_id), until)

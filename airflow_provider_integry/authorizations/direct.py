@@ -1,0 +1,79 @@
+"""The broker's work done in this process: for the command line, ``dag.test()`` and ``airflow tasks test``."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+
+from airflow_provider_integry import config
+from airflow_provider_integry.auth.dpop import load_proof_key
+from airflow_provider_integry.auth.token import Token
+from airflow_provider_integry.authorizations.airflow_store import local_refresher, team_of
+from airflow_provider_integry.authorizations.grant import AuthorizationKey
+from airflow_provider_integry.authorizations.messages import Status
+from airflow_provider_integry.authorizations.refresh import HandedOut
+from airflow_provider_integry.authorizations.status import build_status
+from airflow_provider_integry.authorizations.steps import Do, Steps, arun_steps, run_steps
+from airflow_provider_integry.authorizations.subject import Subject, build_subject
+from airflow_provider_integry.authorizations.supply import Supplied
+from airflow_provider_integry.settings import ConnectionSettings
+
+# Other processes may replace the token: look again after this long.
+LOOK_S = 60.0
+
+
+class DirectSupplier:
+    """Hands out tokens straight from the database.
+
+    Args:
+        settings: The connection.
+        end_user: End user; None for the connection's own account.
+        account: Which of several accounts; None for the default one.
+    """
+
+    def __init__(self, settings: ConnectionSettings, end_user: str | None = None, account: str | None = None) -> None:
+        self._settings = settings
+        self._end_user = end_user
+        self._account = account
+
+    def supply(self, rejected: str | None) -> Supplied:
+        """Return a token; see `Supplier.supply`."""
+        return run_steps(self._hand_out(rejected))
+
+    async def asupply(self, rejected: str | None) -> Supplied:
+        """Return a token; see `Supplier.asupply`."""
+        return await arun_steps(self._hand_out(rejected))
+
+    def _hand_out(self, rejected: str | None) -> Steps[Supplied]:
+        subject: Subject = yield Do(lambda: find_subject(self._settings, self._end_user, self._account))
+        found = yield from local_refresher().hand_out(subject, rejected, wait_s=config.wait_s())
+        return _supplied(found)
+
+
+def find_subject(settings: ConnectionSettings, end_user: str | None, account: str | None) -> Subject:
+    """Return what is renewed for one authorization, its team looked up in the database.
+
+    Raises:
+        AuthorizationError: The connection's credentials are not obtained from an endpoint, or not for end users.
+    """
+    return build_subject(settings, AuthorizationKey(settings.conn_id, team_of(settings.conn_id), end_user, account))
+
+
+def read_direct_status(settings: ConnectionSettings, end_user: str | None, account: str | None) -> Status:
+    """Return where an authorization stands."""
+    subject = find_subject(settings, end_user, account)
+    return build_status(subject, local_refresher().store.find(subject.key.digest))
+
+
+def _supplied(found: HandedOut) -> Supplied:
+    row, secrets = found.row, found.secrets
+    assert secrets.access_token is not None
+    now = time.time()
+    expires_at = now + (row.expires_at - row.now) if row.expires_at is not None else None
+    token = Token(secrets.access_token, expires_at, token_type=secrets.token_type)
+    if row.scopes is not None:
+        token = replace(token, scopes=tuple(row.scopes.split()))
+    good_until = now + LOOK_S
+    if expires_at is not None:
+        good_until = min(good_until, expires_at - 1.0)
+    return Supplied(token, good_until, load_proof_key(secrets.proof_key) if secrets.proof_key else None)

@@ -1,0 +1,190 @@
+"""What is kept of one authorization, and the pure decisions about it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple
+
+from airflow_provider_integry.secret import Secret
+
+State = Literal["active", "refused", "revoked"]
+
+# A refresh is tried this long before the end of a token, and waited for this long before it; both are
+# at most a share of the token's life, so that short tokens do not thrash.
+ADVISORY_S, ADVISORY_SHARE = 300.0, 0.25
+MANDATORY_S, MANDATORY_SHARE = 60.0, 0.10
+# A token that was issued less than this ago and is reported as refused is not renewed: the API has
+# another reason, and every caller would cause one more refresh.
+SETTLING_S = 10.0
+COOL_DOWN_S, MAX_COOL_DOWN_S = 2.0, 60.0
+
+
+class AuthorizationKey(NamedTuple):
+    """What an authorization is one of.
+
+    Attributes:
+        conn_id: The Airflow connection.
+        team: Its team; None outside of multi-team deployments.
+        end_user: Opaque text of 1 to 255 characters; None for the connection's own account.
+        account: Which of several accounts; None for the default one.
+    """
+
+    conn_id: str
+    team: str | None = None
+    end_user: str | None = None
+    account: str | None = None
+
+    @property
+    def digest(self) -> str:
+        """SHA-256, in hex, of all four: no two keys share it, and None is not the empty text."""
+        text = json.dumps(["integry-authorization-1", *self], ensure_ascii=True)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class GrantSecrets:
+    """The encrypted part of an authorization.
+
+    Attributes:
+        access_token: The current token; None before the first one.
+        refresh_token: The newest one; None where there is none.
+        token_type: As the token endpoint told it.
+        proof_key: PEM of the key that the token is bound to (RFC 9449); None for plain tokens.
+        endpoint: Token endpoint that discovery found.
+        nonce: The token endpoint's latest nonce for proofs.
+    """
+
+    access_token: Secret | None = None
+    refresh_token: Secret | None = None
+    token_type: str = "Bearer"
+    proof_key: Secret | None = None
+    endpoint: str | None = None
+    nonce: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Authorization:
+    """One row of the store; the columns are explained in `tables.py`. Times are UTC epoch seconds.
+
+    Attributes:
+        now: The database's clock when the row was read.
+    """
+
+    id: int
+    digest: str
+    conn_id: str
+    team_name: str | None
+    end_user: str | None
+    account: str | None
+    conn_type: str
+    binding: str
+    is_grant: bool
+    seed: str | None
+    state: State
+    sealed: str | None = field(repr=False)
+    version: int
+    generation: int
+    lease_owner: str | None
+    lease_until: float | None
+    token_fingerprint: str | None
+    expires_at: float | None
+    advise_at: float | None
+    require_at: float | None
+    refreshed_at: float | None
+    grant_ends_at: float | None
+    scopes: str | None
+    account_id: str | None
+    account_name: str | None
+    unknown_since: float | None
+    is_rotating: bool
+    failures: int
+    cool_until: float | None
+    error: str | None
+    error_at: float | None
+    created_at: float
+    now: float
+
+    @property
+    def has_live_lease(self) -> bool:
+        """Whether somebody is refreshing, as far as is known."""
+        return self.lease_until is not None and self.lease_until > self.now
+
+    @property
+    def is_cooling(self) -> bool:
+        """Whether a failure is too fresh for another try."""
+        return self.cool_until is not None and self.cool_until > self.now
+
+    def is_alive(self, margin_s: float = 0.0) -> bool:
+        """Return whether the token can still be used for more than `margin_s` seconds."""
+        if self.token_fingerprint is None:
+            return False
+        return self.expires_at is None or self.now + margin_s < self.expires_at
+
+
+Verdict = Literal["serve", "serve_and_refresh", "wait", "refresh", "cooling", "refused", "revoked"]
+
+
+def judge(row: Authorization, rejected: str | None = None) -> Verdict:
+    """Decide what is done for one who asks.
+
+    Args:
+        row: The authorization as it was just read.
+        rejected: Fingerprint of a token that the API has just refused.
+    Returns:
+        serve: The token is good.
+        serve_and_refresh: It is, and is to be renewed by somebody who does not wait for it.
+        wait: Somebody else is renewing it.
+        refresh: It has to be renewed first.
+        cooling: It cannot be used, and a failure is too fresh for another try.
+        refused, revoked: It cannot be renewed.
+    """
+    if row.state != "active":
+        return row.state
+    if row.is_alive() and not _is_rejected(row, rejected):
+        if row.require_at is None or row.now < row.require_at:
+            is_due = row.advise_at is not None and row.now >= row.advise_at
+            return "serve_and_refresh" if is_due and not row.has_live_lease and not row.is_cooling else "serve"
+        if row.is_cooling:
+            # The token endpoint is down: what still works is better than nothing.
+            return "serve"
+    if row.has_live_lease:
+        return "wait"
+    return "cooling" if row.is_cooling else "refresh"
+
+
+def _is_rejected(row: Authorization, rejected: str | None) -> bool:
+    if rejected is None or rejected != row.token_fingerprint:
+        return False
+    return row.refreshed_at is None or row.now - row.refreshed_at >= SETTLING_S
+
+
+class Windows(NamedTuple):
+    """When a token is renewed early; UTC epoch seconds, None for a token of unknown life."""
+
+    expires_at: float | None
+    advise_at: float | None
+    require_at: float | None
+
+
+def choose_windows(issued_at: float, expires_at: float | None, jitter: float) -> Windows:
+    """Choose when a token is renewed.
+
+    Args:
+        issued_at: When it was asked for.
+        expires_at: When it ends.
+        jitter: Random number in [0, 1), so that grants made together are not renewed together.
+    """
+    if expires_at is None:
+        return Windows(None, None, None)
+    life_s = max(0.0, expires_at - issued_at)
+    advisory_s = min(ADVISORY_S, life_s * ADVISORY_SHARE) * (1.0 + 0.25 * jitter)
+    mandatory_s = min(MANDATORY_S, life_s * MANDATORY_SHARE)
+    return Windows(expires_at, expires_at - advisory_s, expires_at - mandatory_s)
+
+
+def choose_cool_down(failures: int, retry_after_s: float | None, jitter: float) -> float:
+    """Return the seconds without another try, after the given number of failures in a row (>= 1)."""
+    backoff_s = min(MAX_COOL_DOWN_S, COOL_DOWN_S * 2 ** min(failures - 1, 10)) * (0.75 + 0.5 * jitter)
+    return float(min(3600.0, max(backoff_s, retry_after_s or 0.0)))

@@ -1,0 +1,117 @@
+"""Grants on their way from a token endpoint into the database: written to disk first.
+
+A refresh token that is good for one use is worth everything between the moment it arrives and the
+moment it is stored. An entry is a small file, encrypted as the row is, flushed to the disk before the
+database is asked, and removed after it has answered.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from airflow_provider_integry.authorizations.crypto import seal, unseal
+from airflow_provider_integry.authorizations.grant import GrantSecrets
+from airflow_provider_integry.errors import StoreNotReadyError, UnreadableGrantError
+
+_SUFFIX = ".grant"
+
+
+@dataclass(frozen=True, slots=True)
+class JournalEntry:
+    """A grant that has arrived.
+
+    Attributes:
+        digest: The authorization.
+        generation: Generation of the row that the grant was obtained from.
+        secrets: The grant.
+        values: The columns that are stored with it.
+    """
+
+    digest: str
+    generation: int
+    secrets: GrantSecrets
+    values: dict[str, Any]
+
+
+class Journal:
+    """A folder with one file per grant that may not be stored yet.
+
+    Args:
+        folder: The folder; made when it is first written to, readable by its owner alone.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def write(self, entry: JournalEntry) -> None:
+        """Write an entry so that it survives the end of this process and of the machine's power.
+
+        Raises:
+            StoreNotReadyError: The folder cannot be written.
+        """
+        place = _place(entry.digest, entry.generation)
+        data = {
+            "digest": entry.digest,
+            "generation": entry.generation,
+            "values": entry.values,
+            "sealed": seal(entry.secrets, place),
+        }
+        path = self._folder / f"{place}{_SUFFIX}"
+        temporary = path.with_suffix(f".{os.getpid()}.tmp")
+        try:
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+                file.write(msgspec.json.encode(data))
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
+            self._sync_folder()
+        except OSError as error:
+            problem = f"The journal folder '{self._folder}' cannot be written ({error.strerror})"
+            raise StoreNotReadyError(f"{problem}; set option [integry] journal_folder to one that can.") from None
+
+    def find(self, digest: str, generation: int) -> JournalEntry | None:
+        """Return the entry that was obtained from this generation of a row; None where there is none.
+
+        Raises:
+            UnreadableGrantError: It cannot be decrypted or is damaged.
+        """
+        return self._read(self._folder / f"{_place(digest, generation)}{_SUFFIX}")
+
+    def remove(self, digest: str, generation: int) -> None:
+        """Remove an entry that is stored, or that is no longer needed."""
+        (self._folder / f"{_place(digest, generation)}{_SUFFIX}").unlink(missing_ok=True)
+
+    def entries(self) -> list[tuple[str, int]]:
+        """Return digest and generation of every entry."""
+        if not self._folder.is_dir():
+            return []
+        parts = (path.stem.rpartition("-") for path in sorted(self._folder.glob(f"*{_SUFFIX}")))
+        return [(digest, int(number)) for digest, _, number in parts if number.isdigit()]
+
+    def _read(self, path: Path) -> JournalEntry | None:
+        try:
+            data = msgspec.json.decode(path.read_bytes())
+        except FileNotFoundError:
+            return None
+        except (OSError, msgspec.DecodeError):
+            raise UnreadableGrantError(f"in the journal file '{path.name}' is damaged") from None
+        place = _place(data["digest"], data["generation"])
+        return JournalEntry(data["digest"], data["generation"], unseal(data["sealed"], place), data["values"])
+
+    def _sync_folder(self) -> None:
+        # A new name is on the disk only when its folder is.
+        descriptor = os.open(self._folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _place(digest: str, generation: int) -> str:
+    return f"{digest}-{generation}"

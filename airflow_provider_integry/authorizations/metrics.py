@@ -1,0 +1,57 @@
+"""Metrics through Airflow's own stats; names begin with ``integry.``."""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+from functools import cache
+from typing import Any
+
+log = logging.getLogger(__name__)
+
+
+def count(name: str, number: int = 1) -> None:
+    """Add to a counter."""
+    stats().incr(f"integry.{name}", number)
+
+
+def timing(name: str, seconds: float) -> None:
+    """Record a duration; StatsD gets milliseconds."""
+    stats().timing(f"integry.{name}", timedelta(seconds=seconds))
+
+
+@cache
+def stats() -> Any:
+    """Return Airflow's stats, started in this process where Airflow has not done so.
+
+    Airflow 3.2 starts none in its API server and no version does on the command line.
+    """
+    # Lazy for start-up cost: nothing is counted while a DAG file is parsed.
+    from airflow._shared.observability.metrics.stats import Stats
+    from airflow.configuration import conf
+
+    if any(
+        conf.getboolean("metrics", name, fallback=False) for name in ("statsd_on", "otel_on", "statsd_datadog_enabled")
+    ):
+        try:
+            _start(Stats)
+        except Exception:
+            log.exception("Airflow's metrics could not be started; this provider's are not sent.")
+    return Stats
+
+
+def _start(stats_class: Any) -> None:
+    # Lazy for start-up cost, as above.
+    import inspect
+
+    from airflow.configuration import conf
+    from airflow.observability.metrics import stats_utils as utils
+
+    stats_utils: Any = utils
+
+    if inspect.signature(stats_utils.get_stats_factory).parameters:
+        # Airflow 3.2
+        stats_class.initialize(factory=stats_utils.get_stats_factory(stats_class))
+        return
+    legacy = conf.getboolean("metrics", "legacy_names_on", fallback=True)
+    stats_class.initialize(factory=stats_utils.get_stats_factory(), export_legacy_names=legacy)

@@ -1,0 +1,490 @@
+"""One refresh, whatever the concurrency: a lease, a compare-and-swap, and a journal between them.
+
+Whoever wants a token reads the row. If it has to be renewed, one caller of all processes wins the
+lease, asks the token endpoint outside of any transaction, writes the answer to the journal and then
+to the row, naming the version of its lease. The others wait for the row to change. A holder that
+dies leaves a lease that ends by itself; one that wakes up late finds that its version is gone.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from typing import Any, NamedTuple, Protocol
+from uuid import uuid4
+
+from airflow_provider_integry.auth.dpop import ProofKey, dump_proof_key, load_proof_key, make_proof_key
+from airflow_provider_integry.auth.grants import Obtained, obtain_token
+from airflow_provider_integry.auth.oauth2 import OAuth2Settings
+from airflow_provider_integry.authorizations.crypto import seal, unseal
+from airflow_provider_integry.authorizations.errors_wire import from_wire, to_wire
+from airflow_provider_integry.authorizations.grant import (
+    Authorization,
+    GrantSecrets,
+    choose_cool_down,
+    choose_windows,
+    judge,
+)
+from airflow_provider_integry.authorizations.journal import Journal, JournalEntry
+from airflow_provider_integry.authorizations.steps import Do, Fetch, Pause, Steps
+from airflow_provider_integry.authorizations.store import AuthorizationStore
+from airflow_provider_integry.authorizations.subject import Subject
+from airflow_provider_integry.errors import (
+    ConnectionBrokenError,
+    IntegryError,
+    InvalidGrantError,
+    NonRenewableTokenError,
+    NotAuthorizedError,
+    ReauthorizationNeededError,
+    RefreshInProgressError,
+    RequestTimeoutError,
+    ResponseTooLargeError,
+    StoreUnavailableError,
+    TokenEndpointUnavailableError,
+    TokenResponseError,
+    UnreadableGrantError,
+)
+
+# All requests of one refresh together. The lease is longer, so that nobody takes over while an answer
+# may still come; a task waits longer than the lease, so that it outlives a holder that died.
+CONVERSATION_S = 30.0
+LEASE_S = 45.0
+# For how long a grant that has arrived is tried to be stored; after that the journal still has it.
+STORING_S = 120.0
+# Statuses that say that nothing was done.
+_NOT_DONE = (429, 503)
+# After one of these the server may have acted: a refresh token may be used up.
+_MAYBE_DONE = (RequestTimeoutError, ConnectionBrokenError, TokenResponseError, ResponseTooLargeError)
+
+
+class Events(Protocol):
+    """Is told what happens, for metrics and the audit log; never fails and never sees a secret."""
+
+    def refreshed(self, row: Authorization, seconds: float) -> None:
+        """A token was renewed."""
+
+    def recovered(self, row: Authorization) -> None:
+        """A grant that had arrived before a crash was found in the journal."""
+
+    def failed(self, row: Authorization, error: Exception) -> None:
+        """A token could not be renewed now."""
+
+    def lost(self, row: Authorization, cause: str) -> None:
+        """A grant cannot be renewed any more."""
+
+    def imported(self, row: Authorization, subject: Subject) -> None:
+        """A pasted refresh token became a grant."""
+
+
+class HandedOut(NamedTuple):
+    """A token that is good now.
+
+    Attributes:
+        row: The authorization it belongs to.
+        secrets: The grant, refresh token included: only for the broker itself.
+        is_due: Whether it is time to renew it, without waiting.
+    """
+
+    row: Authorization
+    secrets: GrantSecrets
+    is_due: bool
+
+
+class Refresher:
+    """Hands out tokens, renewing them where that is needed.
+
+    Args:
+        store: Where authorizations are kept.
+        journal: Where grants are kept on their way there.
+        events: Is told what happens.
+        now: This machine's clock, UTC epoch seconds.
+        clock: A clock that never jumps, seconds.
+    """
+
+    def __init__(
+        self,
+        store: AuthorizationStore,
+        journal: Journal,
+        events: Events,
+        now: Callable[[], float] = time.time,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.store = store
+        self._journal = journal
+        self._events = events
+        self._now = now
+        self._clock = clock
+        self._opened: dict[str, tuple[str, GrantSecrets]] = {}
+
+    def hand_out(self, subject: Subject, rejected: str | None = None, *, wait_s: float = 3600.0) -> Steps[HandedOut]:
+        """Return a token that is good now, renewing or waiting as needed.
+
+        Args:
+            subject: For what.
+            rejected: Fingerprint of a token that the API has just refused.
+            wait_s: Seconds to wait for somebody else who is renewing it.
+        Raises:
+            RefreshInProgressError: Somebody else is still renewing it.
+            NotAuthorizedError: There is no grant, or it is lost.
+            AuthorizationError, TransportError: The token endpoint refuses, or does not answer.
+            StoreError: Kept grants cannot be read.
+        """
+        started, pause_s = self._clock(), 0.02
+        while True:
+            row: Authorization = yield Do(lambda: self.open(subject))
+            match judge(row, rejected):
+                case "serve":
+                    return HandedOut(row, self.read_secrets(row), is_due=False)
+                case "serve_and_refresh":
+                    return HandedOut(row, self.read_secrets(row), is_due=True)
+                case "refresh":
+                    yield from self.renew(subject, row)
+                case "wait":
+                    if self._clock() - started > wait_s:
+                        raise RefreshInProgressError(subject.key.conn_id, self._clock() - started)
+                    yield Pause(pause_s)
+                    pause_s = min(0.5, pause_s * 1.5)
+                case verdict:
+                    raise explain(row, verdict)
+
+    def open(self, subject: Subject) -> Authorization:
+        """Return the row of an authorization as it is now; it is made, or made anew, where the connection says so.
+
+        Raises:
+            NotAuthorizedError: There is none and nothing to make it from, or the connection was changed.
+            StoreError: It cannot be read or written.
+        """
+        while True:
+            row = self.store.find(subject.key.digest)
+            if row is None:
+                self._create(subject)
+                continue
+            values = _renewed_values(subject, row)
+            if values is None:
+                break
+            if self.store.change(row, values):
+                self._report_import(subject, row)
+        if row.is_grant and row.binding != subject.binding:
+            reason = (
+                "its client id, endpoints or base URL were changed after it was authorized. Undo the change, or"
+                " authorize again."
+            )
+            raise NotAuthorizedError(subject.key.conn_id, subject.key.end_user, reason)
+        return row
+
+    def read_secrets(self, row: Authorization) -> GrantSecrets:
+        """Decrypt a row, once for each of its texts.
+
+        Raises:
+            UnreadableGrantError: It cannot be decrypted.
+        """
+        if row.sealed is None:
+            return GrantSecrets()
+        known = self._opened.get(row.digest)
+        if known and known[0] == row.sealed:
+            return known[1]
+        secrets = unseal(row.sealed, row.digest)
+        if len(self._opened) >= 1000:
+            self._opened.pop(next(iter(self._opened)), None)
+        self._opened[row.digest] = (row.sealed, secrets)
+        return secrets
+
+    def renew(self, subject: Subject, row: Authorization) -> Steps[None]:
+        """Try to renew a row; what came of it is in the row afterwards.
+
+        Nothing is done when somebody else has the lease or was faster.
+
+        Raises:
+            StoreError: The row cannot be read or written.
+        """
+        claimed: Authorization | None = yield Do(lambda: self.store.claim(row, uuid4().hex, LEASE_S))
+        if claimed is None:
+            return
+        if claimed.is_grant and (yield from self._recover(claimed)):
+            return
+        if _is_window_over(subject, claimed):
+            yield from self._lose(subject, claimed, "refresh_outcome_unknown", None)
+            return
+        started = self._clock()
+        try:
+            secrets = self.read_secrets(claimed)
+        except UnreadableGrantError:
+            if claimed.is_grant:
+                yield Do(lambda: self.store.change(claimed, {}))
+                raise
+            secrets = GrantSecrets()
+        try:
+            entry = yield from self._obtain(subject, claimed, secrets)
+        except Exception as error:
+            yield from self._record(subject, claimed, error)
+            if not isinstance(error, IntegryError):
+                raise
+            return
+        if claimed.is_grant:
+            # Nothing between the answer and this line but the parsing of it.
+            yield Do(lambda: self._journal.write(entry))
+        yield from self._keep(claimed, entry)
+        self._events.refreshed(claimed, self._clock() - started)
+
+    # -- the conversation --------------------------------------------------------------------------
+
+    def _obtain(self, subject: Subject, row: Authorization, secrets: GrantSecrets) -> Steps[JournalEntry]:
+        """Ask for a token and return what is to be kept of the answer."""
+        started, local_start = self._clock(), self._now()
+        proof_key = _proof_key_for(subject, secrets)
+        steps = obtain_token(
+            subject.settings,
+            refresh_token=secrets.refresh_token,
+            endpoint=secrets.endpoint,
+            now=self._now,
+            unique=lambda: uuid4().hex,
+            proof_key=proof_key,
+            nonce=secrets.nonce,
+        )
+        try:
+            request = next(steps)
+            while True:
+                left_s = CONVERSATION_S - (self._clock() - started)
+                if left_s <= 0:
+                    raise RequestTimeoutError("Token endpoint", f"no token after {CONVERSATION_S:.0f} s")
+                response = yield Fetch(request, subject.transport, left_s)
+                request = steps.send(response)
+        except StopIteration as end:
+            obtained: Obtained = end.value
+        # From here on times are the database's: it is the one clock that all servers share.
+        return _build_entry(row, secrets, obtained, proof_key, row.now - local_start)
+
+    def _recover(self, row: Authorization) -> Steps[bool]:
+        """Store a grant that had arrived before a crash; return whether there was one."""
+        entry: JournalEntry | None = yield Do(lambda: self._journal.find(row.digest, row.generation))
+        if entry is None:
+            return False
+        yield from self._keep(row, entry)
+        self._events.recovered(row)
+        return True
+
+    def _keep(self, row: Authorization, entry: JournalEntry) -> Steps[None]:
+        """Store a grant, for as long as it takes, unless a newer one is there.
+
+        Raises:
+            StoreUnavailableError: The database did not answer for two minutes; the journal has the grant.
+        """
+        started, pause_s = self._clock(), 0.1
+        while True:
+            try:
+                if (yield Do(partial(self._write, row, entry))):
+                    break
+                found: Authorization | None = yield Do(lambda: self.store.find(entry.digest))
+                if found is None or found.generation != entry.generation or found.state == "revoked":
+                    break
+                # Somebody took over after our lease had ended and has not come to an end: theirs would
+                # be the newer grant.
+                if not found.has_live_lease or found.lease_owner == row.lease_owner:
+                    row = found
+                    continue
+            except StoreUnavailableError:
+                if self._clock() - started > STORING_S:
+                    raise
+            yield Pause(pause_s)
+            pause_s = min(2.0, pause_s * 2)
+        yield Do(lambda: self._journal.remove(entry.digest, entry.generation))
+
+    def _write(self, row: Authorization, entry: JournalEntry) -> bool:
+        values = {**entry.values, "sealed": seal(entry.secrets, row.digest), "generation": entry.generation + 1}
+        return self.store.change(row, values)
+
+    # -- failures ----------------------------------------------------------------------------------
+
+    def _record(self, subject: Subject, row: Authorization, error: Exception) -> Steps[None]:
+        """Keep what went wrong, and give the lease back."""
+        if row.is_grant and isinstance(error, InvalidGrantError | NonRenewableTokenError):
+            found: Authorization | None = yield Do(lambda: self.store.find(row.digest))
+            if found is None or found.version != row.version:
+                # Another grant was stored meanwhile: ours was refused because it is old.
+                return
+            cause = "invalid_grant" if isinstance(error, InvalidGrantError) else "no_refresh_token"
+            if row.unknown_since is not None:
+                cause = "refresh_outcome_unknown"
+            yield from self._lose(subject, row, cause, error)
+            return
+        known = error if isinstance(error, IntegryError) else None
+        retry_after_s = getattr(error, "retry_after_s", None)
+        values = {
+            "failures": row.failures + 1,
+            "cool_until": row.now + choose_cool_down(row.failures + 1, retry_after_s, _jitter()),
+            "error": _dump(to_wire(known) if known else {"error": "BrokerFailedError", "message": "unexpected error"}),
+            "error_at": row.now,
+        }
+        if row.is_grant and _may_have_acted(error):
+            values["unknown_since"] = row.unknown_since or row.now
+        yield Do(lambda: self.store.change(row, values))
+        self._events.failed(row, error)
+
+    def _lose(self, subject: Subject, row: Authorization, cause: str, error: IntegryError | None) -> Steps[None]:
+        values = {
+            "state": "refused",
+            "error": _dump(to_wire(_loss(subject, cause, error))),
+            "error_at": row.now,
+            "failures": row.failures + 1,
+        }
+        if (yield Do(lambda: self.store.change(row, values))):
+            self._events.lost(row, cause)
+
+    # -- making rows -------------------------------------------------------------------------------
+
+    def _create(self, subject: Subject) -> None:
+        if subject.is_grant and subject.seed is None:
+            reason = (
+                "there is no refresh token. Paste one into field 'refresh_token' of the connection, or run 'airflow"
+                " integry import'."
+            )
+            raise NotAuthorizedError(subject.key.conn_id, subject.key.end_user, reason)
+        secrets = GrantSecrets(refresh_token=subject.seed)
+        is_new = self.store.add(
+            subject.key,
+            {
+                "conn_type": subject.conn_type,
+                "binding": subject.binding,
+                "is_grant": subject.is_grant,
+                "seed": subject.seed_digest,
+                "sealed": seal(secrets, subject.key.digest),
+            },
+        )
+        row = self.store.find(subject.key.digest)
+        if is_new and row is not None:
+            self._report_import(subject, row)
+
+    def _report_import(self, subject: Subject, row: Authorization) -> None:
+        if subject.seed is not None:
+            self._events.imported(row, subject)
+
+
+def explain(row: Authorization, verdict: str) -> IntegryError:
+    """Return the error for an authorization that cannot be used now."""
+    if verdict == "revoked":
+        return NotAuthorizedError(row.conn_id, row.end_user, "it was revoked here. Authorize again.")
+    if row.error is not None:
+        return from_wire(_load(row.error))
+    return NotAuthorizedError(row.conn_id, row.end_user, "its token cannot be renewed. Authorize again.")
+
+
+def fresh_values(subject: Subject) -> dict[str, Any]:
+    """Return the columns of a row that starts over with what the connection says now."""
+    return {
+        "conn_type": subject.conn_type,
+        "binding": subject.binding,
+        "is_grant": subject.is_grant,
+        "seed": subject.seed_digest,
+        "sealed": seal(GrantSecrets(refresh_token=subject.seed), subject.key.digest),
+        "state": "active",
+        "is_rotating": False,
+        "failures": 0,
+        **dict.fromkeys(
+            (
+                "token_fingerprint",
+                "expires_at",
+                "advise_at",
+                "require_at",
+                "refreshed_at",
+                "grant_ends_at",
+                "scopes",
+                "unknown_since",
+                "cool_until",
+                "error",
+                "error_at",
+            )
+        ),
+    }
+
+
+def _renewed_values(subject: Subject, row: Authorization) -> dict[str, Any] | None:
+    """Return the columns that a changed connection makes new; None where the row stands."""
+    if subject.is_grant and row.is_grant:
+        is_newly_pasted = subject.seed is not None and subject.seed_digest != row.seed
+    else:
+        is_newly_pasted = row.binding != subject.binding
+    return {**fresh_values(subject), "generation": row.generation + 1} if is_newly_pasted else None
+
+
+def _is_window_over(subject: Subject, row: Authorization) -> bool:
+    if not row.is_grant or row.unknown_since is None or not subject.retry_window_s:
+        return False
+    return row.now - row.unknown_since > subject.retry_window_s
+
+
+def _may_have_acted(error: Exception) -> bool:
+    if isinstance(error, TokenEndpointUnavailableError):
+        return error.status not in _NOT_DONE
+    return isinstance(error, _MAYBE_DONE) or not isinstance(error, IntegryError)
+
+
+def _loss(subject: Subject, cause: str, error: IntegryError | None) -> ReauthorizationNeededError:
+    said = f" {error}" if error else ""
+    if cause == "refresh_outcome_unknown":
+        said = (
+            " A refresh was sent and its answer never arrived; the refresh token is used up"
+            f"{' since' if error is None else ', as the service says now'}.{said}"
+        )
+    reason = f"the grant is lost ({cause}).{said} Authorize again, or paste a new refresh token."
+    return ReauthorizationNeededError(subject.key.conn_id, subject.key.end_user, reason, cause)
+
+
+def _proof_key_for(subject: Subject, secrets: GrantSecrets) -> ProofKey | None:
+    if not (isinstance(subject.settings, OAuth2Settings) and subject.settings.uses_dpop):
+        return None
+    return load_proof_key(secrets.proof_key) if secrets.proof_key else make_proof_key()
+
+
+def _build_entry(
+    row: Authorization, secrets: GrantSecrets, obtained: Obtained, proof_key: ProofKey | None, offset_s: float
+) -> JournalEntry:
+    token = obtained.token
+    expires_at = token.expires_at + offset_s if token.expires_at is not None else None
+    windows = choose_windows(row.now, expires_at, _jitter())
+    is_new = bool(token.refresh_token) and token.refresh_token != secrets.refresh_token
+    values: dict[str, Any] = {
+        "state": "active",
+        "token_fingerprint": token.fingerprint,
+        **windows._asdict(),
+        "refreshed_at": row.now,
+        "is_rotating": row.is_rotating or is_new,
+        "scopes": " ".join(token.scopes) if token.scopes is not None else row.scopes,
+        "unknown_since": None,
+        "failures": 0,
+        "cool_until": None,
+        "error": None,
+        "error_at": None,
+    }
+    if token.refresh_expires_at is not None:
+        values["grant_ends_at"] = token.refresh_expires_at + offset_s
+    kept = replace(
+        secrets,
+        access_token=token.access_token,
+        refresh_token=token.refresh_token or secrets.refresh_token,
+        token_type=token.token_type,
+        proof_key=dump_proof_key(proof_key) if proof_key else None,
+        endpoint=obtained.endpoint,
+        nonce=obtained.nonce,
+    )
+    return JournalEntry(row.digest, row.generation, kept, values)
+
+
+def _jitter() -> float:
+    return random.random()  # noqa: S311 - scatter, no secret
+
+
+def _dump(data: dict[str, Any]) -> str:
+    # Lazy for start-up cost: nothing is wrong most of the time.
+    import msgspec
+
+    return msgspec.json.encode(data).decode()
+
+
+def _load(text: str) -> dict[str, Any]:
+    # Lazy for start-up cost, as above.
+    import msgspec
+
+    return dict(msgspec.json.decode(text))

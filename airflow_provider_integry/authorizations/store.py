@@ -1,0 +1,250 @@
+"""The repository of authorizations: short statements, each safe against every other one.
+
+Nothing here waits and nothing here calls anybody. Whoever changes a row names the version that was
+read (compare-and-swap): a change that rests on an old view of the row does not happen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Double, Select, case, delete, func, insert, literal, or_, select, update
+from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
+
+from airflow_provider_integry.authorizations.grant import Authorization, AuthorizationKey
+from airflow_provider_integry.authorizations.tables import authorization as table
+from airflow_provider_integry.authorizations.tables import epoch_now
+from airflow_provider_integry.errors import StoreNotReadyError, StoreUnavailableError
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection, Engine
+
+NO_TABLES = (
+    "The tables of airflow-provider-integry are missing from Airflow's database, or are older than this version."
+    " Run 'airflow db migrate' (or 'airflow integry db upgrade') where the database is."
+)
+_NAMES = tuple(item.name for item in fields(Authorization) if item.name != "now")
+# What databases say of a table or column that is not there (SQLite, PostgreSQL, MySQL).
+_MISSING = ("no such table", "no such column", "undefinedtable", "undefinedcolumn", "1146", "1054")
+
+
+class AuthorizationStore:
+    """Reads and writes authorizations.
+
+    Args:
+        get_engine: Returns the engine of Airflow's database; asked at each use, because Airflow replaces
+            it after a fork.
+    """
+
+    def __init__(self, get_engine: Callable[[], Engine]) -> None:
+        self._get_engine = get_engine
+
+    def find(self, digest: str) -> Authorization | None:
+        """Return one authorization; None where there is none.
+
+        Raises:
+            StoreNotReadyError: The tables are missing.
+            StoreUnavailableError: The database does not answer.
+        """
+        with self._reading() as connection:
+            row = connection.execute(_select().where(table.c.digest == digest)).first()
+            return _build(row)
+
+    def find_many(self, digests: Sequence[str]) -> dict[str, Authorization]:
+        """Return the authorizations that there are, by digest."""
+        with self._reading() as connection:
+            rows = connection.execute(_select().where(table.c.digest.in_(digests)))
+            return {row.digest: row for found in rows if (row := _build(found))}
+
+    def list_page(
+        self, *, conn_id: str | None = None, end_user: str | None = None, after_id: int = 0, limit: int = 1000
+    ) -> list[Authorization]:
+        """Return authorizations in the order of their ids, a page at a time.
+
+        Args:
+            conn_id: Only of this connection.
+            end_user: Only of this end user.
+            after_id: Id of the last row of the page before.
+            limit: Most rows.
+        """
+        query = _select().where(table.c.id > after_id).order_by(table.c.id).limit(limit)
+        if conn_id is not None:
+            query = query.where(table.c.conn_id == conn_id)
+        if end_user is not None:
+            query = query.where(table.c.end_user == end_user)
+        with self._reading() as connection:
+            return [row for found in connection.execute(query) if (row := _build(found))]
+
+    def list_idle(self, idle_s: float, *, after_id: int = 0, limit: int = 100) -> list[Authorization]:
+        """Return active grants that were last renewed more than `idle_s` seconds ago and can be tried now."""
+        now = epoch_now()
+        query = (
+            _select()
+            .where(
+                table.c.id > after_id,
+                table.c.state == "active",
+                table.c.is_grant,
+                or_(table.c.refreshed_at.is_(None), table.c.refreshed_at < now - idle_s),
+                or_(table.c.cool_until.is_(None), table.c.cool_until < now),
+            )
+            .order_by(table.c.id)
+            .limit(limit)
+        )
+        with self._reading() as connection:
+            return [row for found in connection.execute(query) if (row := _build(found))]
+
+    def list_ending(self, within_s: float, *, after_id: int = 0, limit: int = 1000) -> list[Authorization]:
+        """Return active grants whose absolute end is at most `within_s` seconds away."""
+        query = (
+            _select()
+            .where(
+                table.c.id > after_id,
+                table.c.state == "active",
+                table.c.grant_ends_at < epoch_now() + literal(within_s),
+            )
+            .order_by(table.c.id)
+            .limit(limit)
+        )
+        with self._reading() as connection:
+            return [row for found in connection.execute(query) if (row := _build(found))]
+
+    def add(self, key: AuthorizationKey, values: Mapping[str, Any]) -> bool:
+        """Make the authorization of a key, unless it is there already; return whether it was made."""
+        row = {
+            "digest": key.digest,
+            "conn_id": key.conn_id,
+            "team_name": key.team,
+            "end_user": key.end_user,
+            "account": key.account,
+            "state": "active",
+            "version": 1,
+            "generation": 0,
+            "is_rotating": False,
+            "failures": 0,
+            "created_at": epoch_now(),
+            **values,
+        }
+        try:
+            with self._writing() as connection:
+                connection.execute(insert(table).values(row))
+        except IntegrityError:
+            # Somebody else was faster: theirs stands.
+            return False
+        return True
+
+    def claim(self, row: Authorization, owner: str, lease_s: float) -> Authorization | None:
+        """Take the lease of a row, unless somebody holds it or the row has changed.
+
+        A lease that ended without being given back was held by a process that died or froze: what it has
+        asked the token endpoint is unknown, and the row remembers since when.
+
+        Returns:
+            The row as it is now; None when it could not be taken.
+        """
+        now = epoch_now()
+        unknown_since = case(
+            (table.c.lease_until.is_not(None), func.coalesce(table.c.unknown_since, table.c.lease_until)),
+            else_=table.c.unknown_since,
+        )
+        statement = (
+            update(table)
+            .where(
+                table.c.id == row.id,
+                table.c.version == row.version,
+                or_(table.c.lease_until.is_(None), table.c.lease_until < now),
+            )
+            # MySQL assigns from left to right: what reads the old lease comes before the new one.
+            .ordered_values(
+                (table.c.unknown_since, unknown_since),
+                (table.c.lease_owner, owner),
+                (table.c.lease_until, now + literal(lease_s, Double)),
+                (table.c.version, row.version + 1),
+            )
+        )
+        with self._writing() as connection:
+            if connection.execute(statement).rowcount != 1:
+                return None
+        claimed = self.find(row.digest)
+        return claimed if claimed and claimed.lease_owner == owner and claimed.version == row.version + 1 else None
+
+    def change(self, row: Authorization, values: Mapping[str, Any], *, keeps_lease: bool = False) -> bool:
+        """Change a row, unless it has changed since it was read.
+
+        Args:
+            row: The row as it was read.
+            values: Columns.
+            keeps_lease: Whether a lease stays; it is given back otherwise.
+        Returns:
+            Whether the change was made.
+        """
+        freed = {} if keeps_lease else {"lease_owner": None, "lease_until": None}
+        statement = (
+            update(table)
+            .where(table.c.id == row.id, table.c.version == row.version)
+            .values(version=row.version + 1, **freed, **values)
+        )
+        with self._writing() as connection:
+            return connection.execute(statement).rowcount == 1
+
+    def replace_sealed(self, row: Authorization, sealed: str) -> bool:
+        """Put the same grant, encrypted anew, in the place of the old text; return whether that was still there."""
+        statement = update(table).where(table.c.id == row.id, table.c.sealed == row.sealed).values(sealed=sealed)
+        with self._writing() as connection:
+            return connection.execute(statement).rowcount == 1
+
+    def delete(self, row: Authorization) -> bool:
+        """Remove a row, whatever its version; return whether it was there."""
+        with self._writing() as connection:
+            return connection.execute(delete(table).where(table.c.id == row.id)).rowcount == 1
+
+    def count(self) -> int:
+        """Return how many authorizations there are."""
+        with self._reading() as connection:
+            return int(connection.execute(select(func.count()).select_from(table)).scalar_one())
+
+    @contextmanager
+    def _reading(self) -> Iterator[Connection]:
+        with _database_errors(), self._get_engine().connect() as connection:
+            yield connection
+
+    @contextmanager
+    def _writing(self) -> Iterator[Connection]:
+        with _database_errors(), self._get_engine().begin() as connection:
+            yield connection
+
+
+def _select() -> Select[Any]:
+    return select(*(table.c[name] for name in _NAMES), epoch_now().label("now"))
+
+
+def _build(row: Any) -> Authorization | None:
+    return None if row is None else Authorization(*row)
+
+
+@contextmanager
+def _database_errors() -> Iterator[None]:
+    """Turn what the database says into one clear sentence; its own texts may hold values."""
+    try:
+        yield
+    except IntegrityError:
+        raise
+    except SQLAlchemyError as error:
+        failed = _explain(error)
+    else:
+        return
+    raise failed
+
+
+def _explain(error: SQLAlchemyError) -> StoreNotReadyError | StoreUnavailableError:
+    original = getattr(error, "orig", None) if isinstance(error, DBAPIError) else None
+    text = f"{type(original).__name__} {original}".lower()
+    if any(word in text for word in _MISSING):
+        return StoreNotReadyError(NO_TABLES)
+    kind = type(original or error).__name__
+    return StoreUnavailableError(f"Airflow's database does not answer ({kind}); trying again may help.")
+
+
+__all__ = ["NO_TABLES", "AuthorizationStore"]

@@ -1,0 +1,94 @@
+"""What a token is obtained for and how: a connection's settings, seen by the broker."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+
+from airflow_provider_integry.auth.grants import TokenSettings
+from airflow_provider_integry.auth.jwt import JwtLogin
+from airflow_provider_integry.auth.oauth2 import OAuth2Settings
+from airflow_provider_integry.authorizations.grant import AuthorizationKey
+from airflow_provider_integry.errors import AuthorizationError, NotAuthorizedError
+from airflow_provider_integry.secret import Secret
+from airflow_provider_integry.settings import ConnectionSettings, TransportSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """One authorization and how its tokens are obtained.
+
+    Attributes:
+        key: Which authorization.
+        conn_type: Type of its connection.
+        settings: How tokens are obtained.
+        transport: How the token endpoint is reached.
+        binding: SHA-256 of what the grant was given to.
+        is_grant: Whether it cannot be obtained again from the connection alone.
+        seed: Refresh token that is pasted into the connection; None where there is none.
+        retry_window_s: Seconds for which a refresh token may be tried again after an answer was lost; 0
+            when the connection does not say.
+    """
+
+    key: AuthorizationKey
+    conn_type: str
+    settings: TokenSettings = field(repr=False)
+    transport: TransportSettings = field(repr=False)
+    binding: str
+    is_grant: bool
+    seed: Secret | None = None
+    retry_window_s: float = 0.0
+
+    @property
+    def seed_digest(self) -> str | None:
+        """SHA-256, in hex, of the pasted refresh token."""
+        return hashlib.sha256(self.seed.reveal().encode("utf-8", "surrogatepass")).hexdigest() if self.seed else None
+
+
+def is_brokered(settings: ConnectionSettings) -> bool:
+    """Return whether a connection's tokens come from a token or login endpoint, and so from the broker."""
+    return isinstance(settings.auth, OAuth2Settings | JwtLogin)
+
+
+def build_subject(settings: ConnectionSettings, key: AuthorizationKey) -> Subject:
+    """Return what the broker renews for one authorization of a connection.
+
+    Raises:
+        AuthorizationError: This connection's credentials are not obtained from an endpoint.
+        NotAuthorizedError: It acts for itself alone, and an end user or account was given.
+    """
+    auth = settings.auth
+    if not isinstance(auth, OAuth2Settings | JwtLogin):
+        raise AuthorizationError(
+            f"Connection '{settings.conn_id}' of type '{settings.conn_type}' needs no token from an endpoint."
+        )
+    is_grant = isinstance(auth, OAuth2Settings) and auth.grant_type == "refresh_token"
+    is_own = key.end_user is None and key.account is None
+    if not is_grant and not is_own:
+        reason = "its grant type obtains tokens for the application itself; leave end_user and account empty."
+        raise NotAuthorizedError(settings.conn_id, key.end_user, reason)
+    return Subject(
+        key=key,
+        conn_type=settings.conn_type,
+        settings=auth,
+        transport=settings.transport,
+        binding=_bind(settings) if is_grant else digest_of(settings),
+        is_grant=is_grant,
+        seed=auth.refresh_token if isinstance(auth, OAuth2Settings) and is_grant and is_own else None,
+        retry_window_s=getattr(auth, "refresh_retry_window_s", 0.0),
+    )
+
+
+def digest_of(settings: ConnectionSettings) -> str:
+    """Name all that a connection's tokens depend on, secrets included, without keeping it."""
+    parts = [repr((settings.conn_id, settings.auth, settings.transport))]
+    parts += [secret.reveal() for secret in settings.secrets]
+    return hashlib.sha256("\x00".join(parts).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _bind(settings: ConnectionSettings) -> str:
+    auth = settings.auth
+    assert isinstance(auth, OAuth2Settings)
+    parts = [settings.conn_type, auth.client_id, auth.exchange_url, auth.refresh_url, auth.issuer, settings.base_url]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()

@@ -1,0 +1,100 @@
+"""The provider's own tables, in Airflow's database.
+
+Times are UTC epoch seconds, as floats, and are taken from the database's clock (`epoch_now`), so
+that several API servers agree whatever their own clocks say. Texts that name something are compared
+through digests, because some databases fold case or trim spaces.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import BigInteger, Boolean, Column, Double, Index, Integer, MetaData, String, Table, Text
+from sqlalchemy.dialects.mysql import MEDIUMTEXT
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.functions import FunctionElement
+
+# Constraints are named, so that migrations can name them on every database.
+metadata = MetaData(
+    naming_convention={
+        "ix": "idx_%(table_name)s_%(column_0_name)s",
+        "uq": "%(table_name)s_%(column_0_name)s_uq",
+        "pk": "%(table_name)s_pkey",
+    }
+)
+VERSION_TABLE = "alembic_version_integry"
+_LONG_TEXT = Text().with_variant(MEDIUMTEXT(), "mysql", "mariadb")
+# SQLite numbers rows by itself only in INTEGER columns.
+_ROW_ID = BigInteger().with_variant(Integer, "sqlite")
+
+authorization = Table(
+    "integry_authorization",
+    metadata,
+    Column("id", _ROW_ID, primary_key=True, autoincrement=True),
+    # SHA-256, in hex, of connection, team, end user and account: what makes the row unique.
+    Column("digest", String(64), nullable=False, unique=True),
+    Column("conn_id", String(250), nullable=False, index=True),
+    Column("team_name", String(50)),
+    Column("end_user", String(255)),
+    Column("account", String(255)),
+    Column("conn_type", String(50), nullable=False),
+    # What the grant was given to (client, endpoints, host): used with anything else it is refused.
+    Column("binding", String(64), nullable=False),
+    # Whether it is lost when it is lost: it cannot be obtained again from the connection alone.
+    Column("is_grant", Boolean, nullable=False),
+    # SHA-256 of the refresh token that was pasted into the connection last, to notice a new one.
+    Column("seed", String(64)),
+    Column("state", String(16), nullable=False),
+    # Encrypted; see crypto.py.
+    # MySQL's TEXT would end at 64 KiB.
+    Column("sealed", _LONG_TEXT),
+    # Counts every change of the row: the fencing token.
+    Column("version", BigInteger, nullable=False),
+    # Counts the grants that were stored.
+    Column("generation", BigInteger, nullable=False),
+    Column("lease_owner", String(64)),
+    Column("lease_until", Double),
+    Column("token_fingerprint", String(16)),
+    Column("expires_at", Double),
+    # From here on a refresh is tried while the token is handed out; from `require_at` on it is waited for.
+    Column("advise_at", Double),
+    Column("require_at", Double),
+    Column("refreshed_at", Double),
+    Column("grant_ends_at", Double),
+    Column("scopes", Text),
+    Column("account_id", String(255)),
+    Column("account_name", String(255)),
+    # A request whose answer never came: the refresh token may be used up.
+    Column("unknown_since", Double),
+    Column("is_rotating", Boolean, nullable=False),
+    Column("failures", Integer, nullable=False),
+    Column("cool_until", Double),
+    Column("error", Text),
+    Column("error_at", Double),
+    Column("created_at", Double, nullable=False),
+    Index("idx_integry_authorization_refreshed_at", "refreshed_at"),
+)
+
+
+class epoch_now(FunctionElement[float]):  # noqa: N801 - SQL functions are written in lower case
+    """The database's clock, UTC epoch seconds with a fraction."""
+
+    type = Double()
+    inherit_cache = True
+
+
+@compiles(epoch_now)
+def _epoch_now(element: epoch_now, compiler: Any, **options: Any) -> str:
+    # Not now(): that one stands still within a transaction.
+    return "EXTRACT(EPOCH FROM clock_timestamp())::double precision"
+
+
+@compiles(epoch_now, "sqlite")
+def _epoch_now_sqlite(element: epoch_now, compiler: Any, **options: Any) -> str:
+    return "((julianday('now') - 2440587.5) * 86400.0)"
+
+
+@compiles(epoch_now, "mysql")
+@compiles(epoch_now, "mariadb")
+def _epoch_now_mysql(element: epoch_now, compiler: Any, **options: Any) -> str:
+    return "CAST(UNIX_TIMESTAMP(SYSDATE(6)) AS DOUBLE)"

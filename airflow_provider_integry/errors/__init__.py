@@ -1,0 +1,181 @@
+"""Everything this package raises on purpose, as one tree.
+
+One class is one cause. Fields carry what a program may want to know; the message tells a person
+which thing is wrong and what to do next. Messages and fields hold no secret and no response body
+beyond a short, redacted excerpt. `retryable` says whether the same call may succeed later::
+
+    IntegryError
+    ├── ConfigurationError               something a person typed is wrong
+    │   ├── ConnectionConfigError        a field of an Airflow connection
+    │   │   ├── MissingFieldError        needed and empty: the connection is incomplete
+    │   │   └── UnknownConnectionTypeError
+    │   ├── UrlNotAllowedError           a URL that may not be called
+    │   ├── CredentialFormatError        a credential that cannot be put on the wire
+    │   ├── ConnectorNotFoundError       no connector of that name
+    │   ├── ConnectorFormatError         a connector that is not valid
+    │   ├── UnknownActivityError         the connector has no such activity
+    │   ├── InvalidInputError            an activity input is missing, extra or ill-typed
+    │   └── OutputPathError              an output_path that cannot be written
+    ├── AuthorizationError               no usable credential
+    │   ├── NotAuthorizedError           nobody has authorized yet
+    │   │   └── ReauthorizationNeededError  somebody has, and has to do so again
+    │   ├── CredentialsRejectedError     the API refuses the credential
+    │   ├── NonRenewableTokenError       expired, and nothing to refresh it with
+    │   ├── TokenResponseError           the token endpoint's answer makes no sense
+    │   └── TokenEndpointError           the token endpoint said no (RFC 6749 section 5.2)
+    │       ├── InvalidRequestError      invalid_request
+    │       ├── InvalidClientError       invalid_client
+    │       ├── LoginRefusedError        a login refused user name and password
+    │       ├── InvalidGrantError        invalid_grant: authorize again
+    │       ├── UnauthorizedClientError  unauthorized_client
+    │       ├── UnsupportedGrantTypeError  unsupported_grant_type
+    │       ├── InvalidScopeError        invalid_scope
+    │       └── TokenEndpointUnavailableError  5xx, 429, HTML from a proxy (retryable)
+    ├── StoreError                       kept grants cannot be read or written
+    │   ├── StoreNotReadyError           tables are missing, or there is no Fernet key
+    │   ├── StoreUnavailableError        the database does not answer (retryable)
+    │   └── UnreadableGrantError         one kept grant cannot be decrypted
+    ├── BrokerError                      the API server hands out no credential
+    │   ├── BrokerUnreachableError       it does not answer (retryable)
+    │   ├── BrokerRefusedError           it does not accept the proof of this process
+    │   ├── BrokerFailedError            it failed without saying why (retryable)
+    │   └── RefreshInProgressError       somebody else is renewing the token (retryable)
+    ├── TransportError                   the request did not complete
+    │   ├── ConnectFailedError           no connection: nothing was sent (retryable)
+    │   ├── ConnectionBrokenError        broken while sending or reading (retryable)
+    │   ├── RequestTimeoutError          no answer in time (retryable)
+    │   ├── CertificateError             TLS refused
+    │   ├── RedirectRefusedError         a redirect that would leak or loop
+    │   ├── HostNotAllowedError          the credential may not go to that host
+    │   └── ResponseTooLargeError        more bytes than allowed
+    ├── OutputBrokenError                writing a result broke off (retryable)
+    └── ActivityError                    the API was reached and the activity failed
+        ├── HttpStatusError              status 4xx
+        │   ├── ThrottledError           status 429 (retryable)
+        │   └── ServerError              status 5xx, 408, 425 (retryable)
+        ├── ResponseFormatError          the answer is not what the connector describes
+        ├── PagingError                  paging loops or leads elsewhere
+        └── ResultTooLargeError          more than fits into XCom
+"""
+
+from __future__ import annotations
+
+from airflow_provider_integry.errors.activity import (
+    ActivityError,
+    HttpStatusError,
+    OutputBrokenError,
+    PagingError,
+    ResponseFormatError,
+    ResultTooLargeError,
+    ServerError,
+    ThrottledError,
+)
+from airflow_provider_integry.errors.authorization import (
+    AuthorizationError,
+    CredentialsRejectedError,
+    InvalidClientError,
+    InvalidGrantError,
+    InvalidRequestError,
+    InvalidScopeError,
+    LoginRefusedError,
+    NonRenewableTokenError,
+    NotAuthorizedError,
+    ReauthorizationNeededError,
+    TokenEndpointError,
+    TokenEndpointUnavailableError,
+    TokenResponseError,
+    UnauthorizedClientError,
+    UnsupportedGrantTypeError,
+)
+from airflow_provider_integry.errors.base import (
+    IntegryError,
+)
+from airflow_provider_integry.errors.broker import (
+    BrokerError,
+    BrokerFailedError,
+    BrokerRefusedError,
+    BrokerUnreachableError,
+    RefreshInProgressError,
+    StoreError,
+    StoreNotReadyError,
+    StoreUnavailableError,
+    UnreadableGrantError,
+)
+from airflow_provider_integry.errors.configuration import (
+    ConfigurationError,
+    ConnectionConfigError,
+    ConnectorFormatError,
+    ConnectorNotFoundError,
+    CredentialFormatError,
+    InvalidInputError,
+    MissingFieldError,
+    OutputPathError,
+    UnknownActivityError,
+    UnknownConnectionTypeError,
+    UrlNotAllowedError,
+)
+from airflow_provider_integry.errors.transport import (
+    CertificateError,
+    ConnectFailedError,
+    ConnectionBrokenError,
+    HostNotAllowedError,
+    RedirectRefusedError,
+    RequestTimeoutError,
+    ResponseTooLargeError,
+    TransportError,
+)
+
+__all__ = [
+    "ActivityError",
+    "AuthorizationError",
+    "BrokerError",
+    "BrokerFailedError",
+    "BrokerRefusedError",
+    "BrokerUnreachableError",
+    "CertificateError",
+    "ConfigurationError",
+    "ConnectFailedError",
+    "ConnectionBrokenError",
+    "ConnectionConfigError",
+    "ConnectorFormatError",
+    "ConnectorNotFoundError",
+    "CredentialFormatError",
+    "CredentialsRejectedError",
+    "HostNotAllowedError",
+    "HttpStatusError",
+    "IntegryError",
+    "InvalidClientError",
+    "InvalidGrantError",
+    "InvalidInputError",
+    "InvalidRequestError",
+    "InvalidScopeError",
+    "LoginRefusedError",
+    "MissingFieldError",
+    "NonRenewableTokenError",
+    "NotAuthorizedError",
+    "OutputBrokenError",
+    "OutputPathError",
+    "PagingError",
+    "ReauthorizationNeededError",
+    "RedirectRefusedError",
+    "RefreshInProgressError",
+    "RequestTimeoutError",
+    "ResponseFormatError",
+    "ResponseTooLargeError",
+    "ResultTooLargeError",
+    "ServerError",
+    "StoreError",
+    "StoreNotReadyError",
+    "StoreUnavailableError",
+    "ThrottledError",
+    "TokenEndpointError",
+    "TokenEndpointUnavailableError",
+    "TokenResponseError",
+    "TransportError",
+    "UnauthorizedClientError",
+    "UnknownActivityError",
+    "UnknownConnectionTypeError",
+    "UnreadableGrantError",
+    "UnsupportedGrantTypeError",
+    "UrlNotAllowedError",
+]

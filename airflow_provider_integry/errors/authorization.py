@@ -1,0 +1,155 @@
+"""There is no usable credential."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from airflow_provider_integry.errors.base import IntegryError
+
+
+class AuthorizationError(IntegryError):
+    """There is no usable credential."""
+
+
+class NotAuthorizedError(AuthorizationError):
+    """Nobody has authorized this connection (for this end user) yet."""
+
+    def __init__(self, conn_id: str, end_user: str | None, reason: str) -> None:
+        who = f" for end user '{end_user}'" if end_user is not None else ""
+        super().__init__(f"Connection '{conn_id}' is not authorized{who}: {reason}")
+        self.conn_id = conn_id
+        self.end_user = end_user
+        self.reason = reason
+
+
+class ReauthorizationNeededError(NotAuthorizedError):
+    """The grant is lost: somebody has to authorize again.
+
+    Args:
+        conn_id: The connection.
+        end_user: The end user; None for the connection's own account.
+        reason: Why, and what to do.
+        cause: One word: `invalid_grant`, `refresh_outcome_unknown`, `no_refresh_token`.
+    """
+
+    def __init__(self, conn_id: str, end_user: str | None, reason: str, cause: str) -> None:
+        super().__init__(conn_id, end_user, reason)
+        self.cause = cause
+
+
+class CredentialsRejectedError(AuthorizationError):
+    """The API refuses the credential (status 401)."""
+
+    def __init__(self, conn_id: str, status: int, detail: str = "") -> None:
+        tail = f" It says: {detail.rstrip('.')}." if detail else ""
+        super().__init__(
+            f"Connection '{conn_id}': the API refuses the credential (status {status}).{tail}"
+            " Check the connection's credential fields, or authorize again."
+        )
+        self.conn_id = conn_id
+        self.status = status
+        self.detail = detail
+
+
+class NonRenewableTokenError(AuthorizationError):
+    """The token has expired and there is nothing to refresh it with."""
+
+
+class TokenResponseError(AuthorizationError):
+    """The token endpoint's answer holds no token, or one that cannot be used.
+
+    Args:
+        url: Endpoint without its query.
+        status: HTTP status.
+        problem: What is missing, with the content type; a short redacted excerpt at most.
+    """
+
+    def __init__(self, url: str, status: int, problem: str) -> None:
+        super().__init__(f"Token endpoint {url} answered {status}: {problem}")
+        self.url = url
+        self.status = status
+        self.problem = problem
+
+
+class TokenEndpointError(AuthorizationError):
+    """The token endpoint refused the request.
+
+    Args:
+        url: Endpoint without its query.
+        status: HTTP status.
+        error: The error code of RFC 6749 section 5.2, or the vendor's own; empty where there is none.
+        description: The vendor's explanation, at most 200 characters, redacted.
+        advice: What to do next.
+    """
+
+    endpoint: ClassVar[str] = "Token endpoint"
+    advice: ClassVar[str] = "Check the connection's token settings."
+
+    def __init__(self, url: str, status: int, error: str, description: str = "") -> None:
+        code = f" '{error}'" if error else ""
+        said = f" ({description})" if description else ""
+        super().__init__(f"{self.endpoint} {url} answered {status}{code}{said}. {self.advice}")
+        self.url = url
+        self.status = status
+        self.error = error
+        self.description = description
+
+
+class InvalidRequestError(TokenEndpointError):
+    """invalid_request: a parameter is missing or wrong."""
+
+    advice = "A parameter is missing or wrong: check grant type, extra parameters and client authentication."
+
+
+class InvalidClientError(TokenEndpointError):
+    """invalid_client: client authentication failed."""
+
+    advice = "Check client id and client secret, and whether the server wants them as Basic or in the body."
+
+
+class LoginRefusedError(TokenEndpointError):
+    """A login endpoint refused user name and password."""
+
+    endpoint = "Login"
+    advice = "Check user name and password, and the form of the login's body."
+
+
+class InvalidGrantError(TokenEndpointError):
+    """invalid_grant: the refresh token or code is expired, used or revoked."""
+
+    advice = "The grant is expired, used or revoked: authorize again, or paste a new refresh token."
+
+
+class UnauthorizedClientError(TokenEndpointError):
+    """unauthorized_client: this client may not use this grant type."""
+
+    advice = "The application is not allowed this grant type: enable it where the application is registered."
+
+
+class UnsupportedGrantTypeError(TokenEndpointError):
+    """unsupported_grant_type: the server does not know this grant type."""
+
+    advice = "Check the grant type, and whether refreshing uses another URL (field 'refresh_url')."
+
+
+class InvalidScopeError(TokenEndpointError):
+    """invalid_scope: a scope is unknown or not allowed."""
+
+    advice = "Check the field 'scopes' against what the application is registered for."
+
+
+class TokenEndpointUnavailableError(TokenEndpointError):
+    """The token endpoint is down, throttling, or a proxy answers in its place.
+
+    Args:
+        retry_after_s: Seconds the server asks to wait; None when it does not say.
+    """
+
+    retryable = True
+    advice = "The server is not available now; trying later may help."
+
+    def __init__(
+        self, url: str, status: int, error: str, description: str = "", retry_after_s: float | None = None
+    ) -> None:
+        super().__init__(url, status, error, description)
+        self.retry_after_s = retry_after_s

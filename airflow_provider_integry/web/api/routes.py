@@ -1,0 +1,145 @@
+"""The routes of the broker."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from functools import wraps
+from typing import Any, TypeVar
+
+import msgspec
+from fastapi import APIRouter, Request, Response
+
+from airflow_provider_integry.authorizations.broker import Broker
+from airflow_provider_integry.authorizations.grant import Authorization
+from airflow_provider_integry.authorizations.messages import (
+    CREDENTIALS_PATH,
+    MAX_STATUS_ITEMS,
+    STATUS_PATH,
+    CredentialsAnswer,
+    CredentialsRequest,
+    Status,
+    StatusAnswer,
+    StatusItem,
+    StatusRequest,
+)
+from airflow_provider_integry.authorizations.proof import ProofError, build_claims
+from airflow_provider_integry.authorizations.refresh import HandedOut
+from airflow_provider_integry.errors import IntegryError
+from airflow_provider_integry.web.api.problems import ProblemError, answer, describe, not_found
+
+T = TypeVar("T")
+Handler = Callable[[Request], Awaitable[Response]]
+MAX_BODY = 2 * 1024 * 1024
+# A holder asks again at least this often, so that a grant that was replaced is noticed.
+_MOST_S, _LEAST_S = 300.0, 5.0
+_NO_STORE = {"Cache-Control": "no-store"}
+
+
+def build_router(broker: Broker) -> APIRouter:
+    """Return the routes, over one broker."""
+    router = APIRouter()
+
+    @router.post(CREDENTIALS_PATH, summary="Hand out a token", operation_id="credentials")
+    @_answers
+    async def credentials(request: Request) -> Response:
+        """Return a token that is good now; wait a few seconds while it is renewed."""
+        asked = await _read(request, CredentialsRequest)
+        claims = build_claims(asked.conn_id, asked.end_user, asked.account)
+        try:
+            known = await broker.authenticate(_bearer(request), claims)
+        except ProofError as error:
+            raise _explain(error) from None
+        if known is None:
+            raise not_found()
+        subject = broker.subject_of(known, asked.end_user, asked.account)
+        return _json(_build_answer(await broker.hand_out(subject, asked.rejected)))
+
+    @router.post(STATUS_PATH, summary="Tell where authorizations stand", operation_id="status")
+    @_answers
+    async def status(request: Request) -> Response:
+        """Return the status of each authorization; null where there is no right to know."""
+        asked = await _read(request, StatusRequest)
+        if len(asked.authorizations) > MAX_STATUS_ITEMS:
+            detail = f"Ask for at most {MAX_STATUS_ITEMS} authorizations at once."
+            raise ProblemError("too-many", 400, "Too many authorizations", detail)
+        subjects = [await _subject_of(broker, item) for item in asked.authorizations]
+        return _json(StatusAnswer(await broker.statuses(subjects)))
+
+    return router
+
+
+async def _subject_of(broker: Broker, item: StatusItem) -> Any:
+    claims = build_claims(item.conn_id, item.end_user, item.account)
+    try:
+        known = await broker.authenticate(item.proof, claims)
+    except ProofError as error:
+        raise _explain(error) from None
+    return broker.subject_of(known, item.end_user, item.account) if known else None
+
+
+def _answers(handler: Handler) -> Handler:
+    """Turn errors into problems."""
+
+    @wraps(handler)
+    async def handle(request: Request) -> Response:
+        try:
+            return await handler(request)
+        except ProblemError as error:
+            return answer(error.problem)
+        except IntegryError as error:
+            return answer(describe(error))
+
+    return handle
+
+
+async def _read(request: Request, kind: type[T]) -> T:
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MAX_BODY:
+            raise ProblemError("too-large", 413, "Request too large", f"Send at most {MAX_BODY} bytes.")
+    try:
+        return msgspec.json.decode(bytes(body), type=kind)
+    except (msgspec.DecodeError, RecursionError) as error:
+        # msgspec names the field and what it should be, never the value.
+        raise ProblemError("bad-request", 400, "Bad request", f"{error}.") from None
+
+
+def _bearer(request: Request) -> str:
+    scheme, _, proof = request.headers.get("Authorization", "").partition(" ")
+    return proof.strip() if scheme.lower() == "bearer" else ""
+
+
+def _explain(error: ProofError) -> ProblemError:
+    if error.reason == "expired":
+        detail = "The proof has expired, or begins later; the Date of this answer is this server's time."
+        return ProblemError("proof-expired", 401, "Proof expired", detail)
+    return ProblemError("proof-replayed", 401, "Proof used before", "Make a new proof for each request.")
+
+
+def _build_answer(found: HandedOut) -> CredentialsAnswer:
+    row, secrets = found.row, found.secrets
+    assert secrets.access_token is not None
+    expires_in_s = row.expires_at - row.now if row.expires_at is not None else None
+    return CredentialsAnswer(
+        secrets.access_token.reveal(),
+        secrets.token_type,
+        expires_in_s,
+        _choose_next(row, is_due=found.is_due),
+        proof_key=secrets.proof_key.reveal() if secrets.proof_key else None,
+        scopes=row.scopes.split() if row.scopes is not None else None,
+    )
+
+
+def _choose_next(row: Authorization, *, is_due: bool) -> float:
+    if row.advise_at is None or row.expires_at is None:
+        return _MOST_S
+    least_s = min(_LEAST_S, max(0.0, row.expires_at - row.now) / 2)
+    return least_s if is_due else max(least_s, min(_MOST_S, row.advise_at - row.now))
+
+
+def _json(value: Any) -> Response:
+    return Response(msgspec.json.encode(value), 200, _NO_STORE, "application/json")
+
+
+__all__ = ["Status", "build_router"]
