@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Iterator
 
 import pytest
+from cryptography.fernet import Fernet
 from hypothesis import HealthCheck, settings
 
 # Airflow reads its environment when it is first imported: nothing above does that.
@@ -17,6 +18,7 @@ _HOME = tempfile.mkdtemp(prefix="integry-tests-")
 atexit.register(shutil.rmtree, _HOME, ignore_errors=True)
 os.environ["AIRFLOW_HOME"] = _HOME
 os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
+os.environ["AIRFLOW__CORE__FERNET_KEY"] = Fernet.generate_key().decode()
 for _name in [name for name in os.environ if name.startswith("AIRFLOW_CONN_")]:
     del os.environ[_name]
 

@@ -121,8 +121,10 @@ class Broker:
             done, _ = await asyncio.wait({flight}, timeout=max(0.0, left_s))
             metrics.timing("broker.wait", time.monotonic() - started)
             if done:
-                # Raises what went wrong; otherwise the row is read again, for each one's own rejected token.
-                flight.result()
+                # Raises what went wrong.
+                found = flight.result()
+                if rejected is None or found.row.token_fingerprint != rejected:
+                    return found
                 if left_s > 0:
                     continue
             row = await run_in_thread(lambda: self._refresher.open(subject))

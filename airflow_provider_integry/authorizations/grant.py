@@ -15,8 +15,8 @@ State = Literal["active", "refused", "revoked"]
 # at most a share of the token's life, so that short tokens do not thrash.
 ADVISORY_S, ADVISORY_SHARE = 300.0, 0.25
 MANDATORY_S, MANDATORY_SHARE = 60.0, 0.10
-# A token that was issued less than this ago and is reported as refused is not renewed: the API has
-# another reason, and every caller would cause one more refresh.
+# A token that is refused although the one before it was replaced for the same reason less than this ago
+# is not renewed: the API has another reason, and every caller would cause one more refresh.
 SETTLING_S = 10.0
 COOL_DOWN_S, MAX_COOL_DOWN_S = 2.0, 60.0
 
@@ -29,16 +29,19 @@ class AuthorizationKey(NamedTuple):
         team: Its team; None outside of multi-team deployments.
         end_user: Opaque text of 1 to 255 characters; None for the connection's own account.
         account: Which of several accounts; None for the default one.
+        kind: "grant", or "client" for tokens that the connection alone is enough for: a connection that
+            is changed from one to the other and back finds its grant again.
     """
 
     conn_id: str
     team: str | None = None
     end_user: str | None = None
     account: str | None = None
+    kind: Literal["grant", "client"] = "grant"
 
     @property
     def digest(self) -> str:
-        """SHA-256, in hex, of all four: no two keys share it, and None is not the empty text."""
+        """SHA-256, in hex, of all five: no two keys share it, and None is not the empty text."""
         text = json.dumps(["integry-authorization-1", *self], ensure_ascii=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
@@ -93,6 +96,7 @@ class Authorization:
     advise_at: float | None
     require_at: float | None
     refreshed_at: float | None
+    forced_at: float | None
     grant_ends_at: float | None
     scopes: str | None
     account_id: str | None
@@ -101,6 +105,7 @@ class Authorization:
     is_rotating: bool
     failures: int
     cool_until: float | None
+    cool_for: str | None
     error: str | None
     error_at: float | None
     created_at: float
@@ -142,7 +147,7 @@ def judge(row: Authorization, rejected: str | None = None) -> Verdict:
     """
     if row.state != "active":
         return row.state
-    if row.is_alive() and not _is_rejected(row, rejected):
+    if row.is_alive() and not is_forced(row, rejected):
         if row.require_at is None or row.now < row.require_at:
             is_due = row.advise_at is not None and row.now >= row.advise_at
             return "serve_and_refresh" if is_due and not row.has_live_lease and not row.is_cooling else "serve"
@@ -154,10 +159,16 @@ def judge(row: Authorization, rejected: str | None = None) -> Verdict:
     return "cooling" if row.is_cooling else "refresh"
 
 
-def _is_rejected(row: Authorization, rejected: str | None) -> bool:
+def is_forced(row: Authorization, rejected: str | None) -> bool:
+    """Return whether a token has to be renewed because the API has refused it.
+
+    Args:
+        row: The authorization.
+        rejected: Fingerprint of the refused token.
+    """
     if rejected is None or rejected != row.token_fingerprint:
         return False
-    return row.refreshed_at is None or row.now - row.refreshed_at >= SETTLING_S
+    return row.forced_at is None or row.now - row.forced_at >= SETTLING_S
 
 
 class Windows(NamedTuple):

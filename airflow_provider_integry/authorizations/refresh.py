@@ -26,6 +26,7 @@ from airflow_provider_integry.authorizations.grant import (
     GrantSecrets,
     choose_cool_down,
     choose_windows,
+    is_forced,
     judge,
 )
 from airflow_provider_integry.authorizations.journal import Journal, JournalEntry
@@ -141,7 +142,11 @@ class Refresher:
                 case "serve_and_refresh":
                     return HandedOut(row, self.read_secrets(row), is_due=True)
                 case "refresh":
-                    yield from self.renew(subject, row)
+                    if (yield from self.renew(subject, row, is_forced=is_forced(row, rejected))):
+                        # However short it lives: what was just obtained is what there is.
+                        row = yield Do(lambda: self.open(subject))
+                        if row.state == "active" and row.token_fingerprint is not None:
+                            return HandedOut(row, self.read_secrets(row), is_due=False)
                 case "wait":
                     if self._clock() - started > wait_s:
                         raise RefreshInProgressError(subject.key.conn_id, self._clock() - started)
@@ -165,7 +170,7 @@ class Refresher:
             values = _renewed_values(subject, row)
             if values is None:
                 break
-            if self.store.change(row, values):
+            if self.store.change(row, values) and "sealed" in values:
                 self._report_import(subject, row)
         if row.is_grant and row.binding != subject.binding:
             reason = (
@@ -192,22 +197,28 @@ class Refresher:
         self._opened[row.digest] = (row.sealed, secrets)
         return secrets
 
-    def renew(self, subject: Subject, row: Authorization) -> Steps[None]:
+    def renew(self, subject: Subject, row: Authorization, *, is_forced: bool = False) -> Steps[bool]:
         """Try to renew a row; what came of it is in the row afterwards.
 
         Nothing is done when somebody else has the lease or was faster.
 
+        Args:
+            subject: For what.
+            row: The row as it was read.
+            is_forced: Whether the API has refused the token that it holds.
+        Returns:
+            Whether a new token was stored.
         Raises:
             StoreError: The row cannot be read or written.
         """
         claimed: Authorization | None = yield Do(lambda: self.store.claim(row, uuid4().hex, LEASE_S))
         if claimed is None:
-            return
+            return False
         if claimed.is_grant and (yield from self._recover(claimed)):
-            return
+            return True
         if _is_window_over(subject, claimed):
             yield from self._lose(subject, claimed, "refresh_outcome_unknown", None)
-            return
+            return False
         started = self._clock()
         try:
             secrets = self.read_secrets(claimed)
@@ -222,12 +233,15 @@ class Refresher:
             yield from self._record(subject, claimed, error)
             if not isinstance(error, IntegryError):
                 raise
-            return
+            return False
+        if is_forced:
+            entry.values["forced_at"] = claimed.now
         if claimed.is_grant:
             # Nothing between the answer and this line but the parsing of it.
             yield Do(lambda: self._journal.write(entry))
         yield from self._keep(claimed, entry)
         self._events.refreshed(claimed, self._clock() - started)
+        return True
 
     # -- the conversation --------------------------------------------------------------------------
 
@@ -317,6 +331,7 @@ class Refresher:
             "cool_until": row.now + choose_cool_down(row.failures + 1, retry_after_s, _jitter()),
             "error": _dump(to_wire(known) if known else {"error": "BrokerFailedError", "message": "unexpected error"}),
             "error_at": row.now,
+            "cool_for": subject.fingerprint,
         }
         if row.is_grant and _may_have_acted(error):
             values["unknown_since"] = row.unknown_since or row.now
@@ -389,10 +404,12 @@ def fresh_values(subject: Subject) -> dict[str, Any]:
                 "advise_at",
                 "require_at",
                 "refreshed_at",
+                "forced_at",
                 "grant_ends_at",
                 "scopes",
                 "unknown_since",
                 "cool_until",
+                "cool_for",
                 "error",
                 "error_at",
             )
@@ -402,11 +419,25 @@ def fresh_values(subject: Subject) -> dict[str, Any]:
 
 def _renewed_values(subject: Subject, row: Authorization) -> dict[str, Any] | None:
     """Return the columns that a changed connection makes new; None where the row stands."""
-    if subject.is_grant and row.is_grant:
-        is_newly_pasted = subject.seed is not None and subject.seed_digest != row.seed
+    if not subject.is_grant:
+        is_new = row.binding != subject.binding
+    elif subject.seed is not None and subject.seed_digest != row.seed:
+        is_new = True
     else:
-        is_newly_pasted = row.binding != subject.binding
-    return {**fresh_values(subject), "generation": row.generation + 1} if is_newly_pasted else None
+        return _corrected_values(subject, row)
+    return {**fresh_values(subject), "generation": row.generation + 1} if is_new else None
+
+
+def _corrected_values(subject: Subject, row: Authorization) -> dict[str, Any] | None:
+    """Return the columns that change because somebody corrects a connection; None where nothing does."""
+    values: dict[str, Any] = {}
+    # Pasted and never used: who changes the other fields is still setting it up.
+    is_unused = row.refreshed_at is None and row.seed is not None and row.state == "active"
+    if is_unused and row.binding != subject.binding:
+        values["binding"] = subject.binding
+    if row.cool_until is not None and row.cool_for != subject.fingerprint:
+        values.update(cool_until=None, failures=0)
+    return values or None
 
 
 def _is_window_over(subject: Subject, row: Authorization) -> bool:

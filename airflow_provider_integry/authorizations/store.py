@@ -235,7 +235,8 @@ def _database_errors() -> Iterator[None]:
         failed = _explain(error)
     else:
         return
-    raise failed
+    # Without the database's own error: it holds the statement with its values.
+    raise failed from None
 
 
 def _explain(error: SQLAlchemyError) -> StoreNotReadyError | StoreUnavailableError:

@@ -26,6 +26,7 @@ class Subject:
         transport: How the token endpoint is reached.
         binding: SHA-256 of what the grant was given to.
         is_grant: Whether it cannot be obtained again from the connection alone.
+        fingerprint: SHA-256 of all that its tokens depend on.
         seed: Refresh token that is pasted into the connection; None where there is none.
         retry_window_s: Seconds for which a refresh token may be tried again after an answer was lost; 0
             when the connection does not say.
@@ -37,6 +38,7 @@ class Subject:
     transport: TransportSettings = field(repr=False)
     binding: str
     is_grant: bool
+    fingerprint: str
     seed: Secret | None = None
     retry_window_s: float = 0.0
 
@@ -69,12 +71,13 @@ def build_subject(settings: ConnectionSettings, key: AuthorizationKey) -> Subjec
         reason = "its grant type obtains tokens for the application itself; leave end_user and account empty."
         raise NotAuthorizedError(settings.conn_id, key.end_user, reason)
     return Subject(
-        key=key,
+        key=key._replace(kind="grant" if is_grant else "client"),
         conn_type=settings.conn_type,
         settings=auth,
         transport=settings.transport,
         binding=_bind(settings) if is_grant else digest_of(settings),
         is_grant=is_grant,
+        fingerprint=digest_of(settings),
         seed=auth.refresh_token if isinstance(auth, OAuth2Settings) and is_grant and is_own else None,
         retry_window_s=getattr(auth, "refresh_retry_window_s", 0.0),
     )

@@ -60,6 +60,8 @@ authorization = Table(
     Column("advise_at", Double),
     Column("require_at", Double),
     Column("refreshed_at", Double),
+    # When it was last renewed because the API had refused its token.
+    Column("forced_at", Double),
     Column("grant_ends_at", Double),
     Column("scopes", Text),
     Column("account_id", String(255)),
@@ -68,7 +70,9 @@ authorization = Table(
     Column("unknown_since", Double),
     Column("is_rotating", Boolean, nullable=False),
     Column("failures", Integer, nullable=False),
+    # Until then nothing is tried, unless the connection has changed: SHA-256 of what it was.
     Column("cool_until", Double),
+    Column("cool_for", String(64)),
     Column("error", Text),
     Column("error_at", Double),
     Column("created_at", Double, nullable=False),

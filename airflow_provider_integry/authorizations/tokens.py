@@ -140,7 +140,7 @@ class TokenSource:
             if spare := self._spare(error, rejected):
                 return self._land(flight, spare)
             # Those who wait may have more time than this caller had.
-            self._fail(flight, error, is_own=is_short and isinstance(error, RequestTimeoutError))
+            self._fail(flight, error, rejected, is_own=is_short and isinstance(error, RequestTimeoutError))
             raise
 
     async def _alead(self, flight: Future[Supplied | None], rejected: str | None) -> Supplied:
@@ -149,7 +149,7 @@ class TokenSource:
         except BaseException as error:
             if spare := self._spare(error, rejected):
                 return self._land(flight, spare)
-            self._fail(flight, error)
+            self._fail(flight, error, rejected)
             raise
 
     def _spare(self, error: BaseException, rejected: str | None) -> Supplied | None:
@@ -169,16 +169,21 @@ class TokenSource:
         flight.set_result(supplied)
         return supplied
 
-    def _fail(self, flight: Future[Supplied | None], error: BaseException, *, is_own: bool = False) -> None:
+    def _fail(
+        self, flight: Future[Supplied | None], error: BaseException, rejected: str | None, *, is_own: bool = False
+    ) -> None:
         """End a flight without a token.
 
         Args:
             flight: The flight.
             error: What happened.
+            rejected: Token that the API has refused: it is not used again.
             is_own: Whether it is the leader's own affair, such as its own time being over.
         """
         with self._lock:
             self._flight = None
+            if self._held and self._held.token.fingerprint == rejected:
+                self._held = None
         if isinstance(error, Exception) and not is_own:
             flight.set_exception(error)
         else:

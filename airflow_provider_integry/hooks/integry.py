@@ -291,6 +291,9 @@ class IntegryHook(BaseHook):
         findings = self.find()
         if findings.readiness is not Readiness.READY:
             return False, self._without_name(findings.describe())
+        if not isinstance(self.settings.auth, OAuth2Settings) or self.settings.auth.refresh_token is None:
+            kept = "There is no refresh token in them: the kept grant is used, and 'airflow integry status' shows it."
+            return True, f"The settings are complete. {kept}"
         return True, "The settings are complete. The refresh token was not tried, as it may be good for one use only."
 
     def _without_name(self, message: str) -> str:

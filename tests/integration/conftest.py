@@ -12,12 +12,16 @@ from types import SimpleNamespace
 
 import pytest
 from airflow import __version__ as airflow_version
+from airflow import settings as airflow_settings
+from airflow.models.connection import Connection as CoreConnection
+from airflow.models.log import Log
 from airflow.sdk._shared.secrets_masker import reset_secrets_masker
 from integration.certificates import make_tls_files
 from integration.flows_server import CONNECTIONS, CONNECTOR, FlowsServer
 from integration.loopback import CLIENTS, Server, TokenServer, connection, open_client, to_variable
 from packaging.version import Version
 
+from airflow_provider_integry.authorizations.tables import authorization, metadata
 from airflow_provider_integry.authorizations.tokens import forget_sources
 
 HERE = Path(__file__).parent
@@ -32,6 +36,22 @@ def _new_process():
     yield
     forget_sources()
     reset_secrets_masker()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _tables():
+    """Make the tables that a process with the database uses; all of Airflow's would take a while."""
+    metadata.create_all(airflow_settings.engine)
+    tables = [CoreConnection.__table__, Log.__table__]
+    Log.metadata.create_all(airflow_settings.engine, tables=tables)
+
+
+@pytest.fixture(autouse=True)
+def _no_grants(_tables):
+    """Begin without kept grants."""
+    yield
+    with airflow_settings.engine.begin() as database:
+        database.execute(authorization.delete())
 
 
 @pytest.fixture

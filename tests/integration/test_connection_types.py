@@ -16,6 +16,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 import pytest
+from airflow import settings as airflow_settings
 from servers.jwt_api import JwtApi
 from servers.keys import build_basic_api, build_key_api, build_pair_api
 from servers.live import LiveServer
@@ -23,6 +24,7 @@ from servers.oauth1 import METHODS, Consumer, OAuth1Api, TokenCredential
 from servers.oauth2 import Client, OAuth2Api
 
 from airflow_provider_integry import errors
+from airflow_provider_integry.authorizations.tables import authorization
 from airflow_provider_integry.authorizations.tokens import forget_sources
 from airflow_provider_integry.hooks.integry import IntegryHook
 
@@ -129,6 +131,12 @@ def check_case(connect: Connect, server: LiveServer, case: Case) -> None:
         assert (name, refused_with(hook, get_async_status)) == (name, 401)
     assert get_async_status(connect(case, server.url)) == 200
     assert get_status(connect(case, server.url)) == 200
+
+
+def let_settle() -> None:
+    """Let a minute pass since the API refused a token."""
+    with airflow_settings.engine.begin() as database:
+        database.execute(authorization.update().values(forced_at=authorization.c.forced_at - 60.0))
 
 
 def refused_with(hook: IntegryHook, ask: Callable[[IntegryHook], int]) -> int:
@@ -486,21 +494,22 @@ def test_a_pasted_refresh_token(serve, connect, client_auth, rotation, written):
     case = oauth2_case(server.url, written, secret, **extra)
 
     for name in case.credentials:
-        with pytest.raises((errors.InvalidClientError, errors.InvalidGrantError)):
+        with pytest.raises((errors.InvalidClientError, errors.ReauthorizationNeededError)):
             get_status(connect(case.changed(name), server.url))
     hook = connect(case, server.url)
     assert get_status(hook) == 200
     assert hook.get_conn().get("/resource").json()["account"] == "ada"
 
 
-def test_a_refresh_token_with_one_changed_character_is_an_invalid_grant(serve, connect):
+def test_a_refresh_token_with_one_changed_character_needs_a_new_authorization(serve, connect):
     api = OAuth2Api(Client(CLIENT_ID, PLAIN_SECRET))
     server = serve(api.build())
     case = oauth2_case(server.url, grant_type="refresh_token", refresh_token=api.authorize())
 
-    with pytest.raises(errors.InvalidGrantError) as caught:
+    with pytest.raises(errors.ReauthorizationNeededError) as caught:
         get_status(connect(case.changed("refresh_token"), server.url))
 
+    assert caught.value.cause == "invalid_grant"
     assert "authorize again" in str(caught.value)
     assert server.count("/resource") == 0
 
@@ -515,6 +524,7 @@ def test_a_token_that_the_api_refuses_is_refreshed_and_the_request_is_sent_once_
     assert ask(hook) == 200
 
     for _ in range(3):
+        let_settle()
         api.expire_access_tokens()
         server.forget()
 
@@ -588,8 +598,9 @@ def test_a_revoked_grant_is_reported_and_not_asked_for_again_and_again(serve, co
     api.revoke_all()
     server.forget()
 
-    with pytest.raises(errors.InvalidGrantError):
-        get_status(hook)
+    for _ in range(3):
+        with pytest.raises(errors.ReauthorizationNeededError):
+            get_status(hook)
     assert (server.count("/resource"), server.count("/token")) == (1, 1)
 
 

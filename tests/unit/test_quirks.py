@@ -23,7 +23,8 @@ from airflow_provider_integry import errors
 from airflow_provider_integry.auth.apply import apply
 from airflow_provider_integry.auth.token import Token
 from airflow_provider_integry.auth.wire import HttpRequest, HttpResponse
-from airflow_provider_integry.authorizations.tokens import TokenSource, forget_sources, source_for
+from airflow_provider_integry.authorizations.supply import EndpointSupplier, Supplied
+from airflow_provider_integry.authorizations.tokens import forget_sources, source_for
 from airflow_provider_integry.settings import ConnectionSettings, RawConnection, parse_connection
 from airflow_provider_integry.transport.retry import Outcome, RetryPolicy, Send, exchange
 
@@ -736,8 +737,7 @@ def play(row: Row, settings: ConnectionSettings) -> tuple[list[HttpRequest], Tok
     # A refusal of several answers is written as a tuple of tuples.
     if len(answers) == 1 and isinstance(answers[0], tuple) and isinstance(answers[0][0], tuple):
         answers = list(answers[0])
-    source = TokenSource("acme", settings.auth, settings.transport, now=lambda: NOW)
-    steps, asked = source._start(), []
+    steps, asked = EndpointSupplier("acme", settings.auth, settings.transport, now=lambda: NOW)._start(), []
     try:
         asked.append(next(steps))
         while True:
@@ -752,7 +752,7 @@ def sign(row: Row, settings: ConnectionSettings, token: Token | None) -> HttpReq
     source = source_for(settings)
     if token is not None:
         inner = getattr(source, "_inner", source)
-        inner._token, inner._now = token, lambda: NOW
+        inner._held, inner._now = Supplied(token, token.expires_at), lambda: NOW
     url = f"{row.columns.get('host', 'https://api.example.com/v1')}/things?a=1"
     return apply(HttpRequest("GET", url), source.get().credentials, timestamp=NOW, nonce="nonce-1")
 
