@@ -25,6 +25,7 @@ from airflow_provider_integry.auth.credentials import OAuth1
 from airflow_provider_integry.auth.jwt import JwtSigning, mint_jwt
 from airflow_provider_integry.auth.keys import check_signing_key
 from airflow_provider_integry.auth.oauth1 import build_client, sign
+from airflow_provider_integry.auth.pkce import build_challenge, build_verifier
 from airflow_provider_integry.auth.wire import HttpRequest
 from airflow_provider_integry.secret import Secret
 
@@ -379,3 +380,15 @@ class TestJwt:
 )
 def test_b1_basic_of_rfc_7617_in_utf8(username, password, expected):
     assert encode_basic(username, password) == expected
+
+
+class TestPkce:
+    # Appendix B gives them as numbers: 116, 24, 223, 180 ... 141, 121.
+    OCTETS = bytes.fromhex("7418dfb49799e0254ffa607dd8adbbba16d4254d69d6bff05b58055853848d79")
+    VERIFIER = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
+
+    def test_p1_the_verifier_is_made_of_the_octets_of_rfc_7636_appendix_b(self):
+        assert build_verifier(self.OCTETS).reveal() == self.VERIFIER
+
+    def test_p1_the_challenge_of_rfc_7636_appendix_b(self):
+        assert build_challenge(Secret(self.VERIFIER)) == "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
