@@ -20,6 +20,7 @@ beyond a short, redacted excerpt. `retryable` says whether the same call may suc
     │   ├── NotAuthorizedError           nobody has authorized yet
     │   ├── CredentialsRejectedError     the API refuses the credential
     │   ├── NonRenewableTokenError       expired, and nothing to refresh it with
+    │   ├── CallbackSignatureError       a callback that the service has not signed like this
     │   ├── TokenResponseError           the token endpoint's answer makes no sense
     │   └── TokenEndpointError           the token endpoint said no (RFC 6749 section 5.2)
     │       ├── InvalidRequestError      invalid_request
@@ -219,6 +220,18 @@ class CredentialsRejectedError(AuthorizationError):
 
 class NonRenewableTokenError(AuthorizationError):
     """The token has expired and there is nothing to refresh it with."""
+
+
+class CallbackSignatureError(AuthorizationError):
+    """A callback whose signature does not show that the service sent it like this.
+
+    Args:
+        problem: What is wrong with it; nothing of its parameters.
+    """
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(f"The callback was refused: {problem}. Start the authorization again, from its beginning.")
+        self.problem = problem
 
 
 class TokenResponseError(AuthorizationError):

@@ -21,6 +21,7 @@ from oauthlib.oauth1.rfc5849 import signature as oauthlib_signature
 from requests_oauthlib import OAuth1 as RequestsOAuth1
 
 from airflow_provider_integry.auth.apply import encode_basic
+from airflow_provider_integry.auth.callback_signature import CallbackSignature, verify_callback
 from airflow_provider_integry.auth.credentials import OAuth1
 from airflow_provider_integry.auth.jwt import JwtSigning, mint_jwt
 from airflow_provider_integry.auth.keys import check_signing_key
@@ -392,3 +393,14 @@ class TestPkce:
 
     def test_p1_the_challenge_of_rfc_7636_appendix_b(self):
         assert build_challenge(Secret(self.VERIFIER)) == "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
+
+
+def test_h1_the_signed_callback_of_shopify_s_documentation():
+    parameters = "code=0907a61c0c8d55e99db179b68161bc00&shop=some-shop.myshopify.com&timestamp=1337178173"
+    signature = "4712bf92ffc2917d15a2f5a273e39f0116667419aa4b6ac0b3baaf26fa3c4d20"
+
+    assert verify_callback(f"hmac={signature}&{parameters}", CallbackSignature(Secret("hush"))) == {
+        "code": "0907a61c0c8d55e99db179b68161bc00",
+        "shop": "some-shop.myshopify.com",
+        "timestamp": "1337178173",
+    }
