@@ -17,7 +17,8 @@ HMAC_FIELDS: tuple[Field, ...] = in_section(
     Field(
         "sign_headers",
         "Headers with the signature",
-        "hmac: the headers to send, as a JSON object; {signature} and the placeholders stand for their values.",
+        "hmac: the headers to send, as a JSON object; {signature} and the placeholders stand for their values."
+        " No secrets here: this field is shown.",
         "object",
         required_when=("pair_style", "hmac"),
         placeholder='{"X-Key": "{key}", "X-Time": "{timestamp}", "X-Signature": "{signature}"}',
@@ -219,7 +220,12 @@ OAUTH2_FIELDS: tuple[Field, ...] = by_section(
             "Assertion audience",
             "Claim 'aud' of these JWTs. Empty: the issuer, or the token endpoint where there is none.",
         ),
-        Field("assertion_claims", "Assertion claims", "Further claims of these JWTs, as a JSON object.", "object"),
+        Field(
+            "assertion_claims",
+            "Assertion claims",
+            "Further claims of these JWTs, as a JSON object. No secrets here: this field is shown.",
+            "object",
+        ),
         Field(
             "exchange_method",
             "Token request method",
@@ -254,7 +260,7 @@ OAUTH2_FIELDS: tuple[Field, ...] = by_section(
         Field(
             "param_names",
             "Token parameter names",
-            "Other names of parameters, as a JSON object; an empty name leaves the parameter out.",
+            "Other names of parameters, as a JSON object; an empty name leaves the parameter out. This field is shown.",
             "object",
             placeholder='{"client_id": "app_key"}',
         ),
@@ -372,7 +378,12 @@ JWT_FIELDS: tuple[Field, ...] = by_section(
         Field("subject", "Subject", "sign: the claim 'sub'."),
         Field("audience", "Audience", "sign: the claim 'aud'."),
         Field("key_id", "Key id", "sign: the header 'kid'."),
-        Field("claims", "Further claims", "sign: further claims, as a JSON object.", "object"),
+        Field(
+            "claims",
+            "Further claims",
+            "sign: further claims, as a JSON object. No secrets here: this field is shown.",
+            "object",
+        ),
         Field(
             "lifetime_s",
             "Lifetime (seconds)",
@@ -415,7 +426,7 @@ JWT_FIELDS: tuple[Field, ...] = by_section(
             "login_body",
             "Login body",
             "login: the body as a JSON object; {username} and {password} stand for the two. Empty: the object of"
-            " the example. When editing, Airflow shows *** for a key such as 'password': leave it.",
+            " the example. No secrets here: this field is shown.",
             "object",
             placeholder='{"username": "{username}", "password": "{password}"}',
         ),
@@ -445,7 +456,8 @@ JWT_FIELDS: tuple[Field, ...] = by_section(
         Field(
             "second_body",
             "Second step body",
-            "login: JSON object to send there; {token} stands for the first token, which is also sent as Bearer.",
+            "login: JSON object to send there; {token} stands for the first token, which is also sent as Bearer."
+            " No secrets here: this field is shown.",
             "object",
         ),
         Field(

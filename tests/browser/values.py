@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from functools import cache
 from typing import Any
@@ -73,7 +74,8 @@ def _invent(field: Field) -> Any:
         case "choice":
             return next(choice for choice in field.choices if choice != field.default)
         case "object":
-            return OBJECTS.get(field.name, {"name": "value"})
+            # As somebody types it: over several lines.
+            return json.dumps(OBJECTS.get(field.name, {"name": "value"}), ensure_ascii=False, indent=2)
         case "url":
             return f"https://{field.name.replace('_', '-')}.example.com/a%20b"
     if field.name.endswith("_path"):
