@@ -98,7 +98,7 @@ def test_forms_store_objects_as_text_which_airflow_does_not_look_into(item):
     assert redact(dict.fromkeys(names, text)) == dict.fromkeys(names, text)
     for name in names:
         schema = info["conn-fields"][name]["schema"]
-        assert ("string", "multiline") == (schema["type"][0], schema["format"])
+        assert (schema["type"][0], schema["format"]) == ("string", "multiline")
         assert "object" not in schema["type"]
 
 
