@@ -22,6 +22,8 @@ TEXTS = {
     "user_agent": 'tests/1.0 (+https://example.com; "quoted" \\ <b>)',
     "scopes": "contacts.read,contacts.write",
     "allowed_hosts": "files.example.com other.example.com:8443",
+    "expired_statuses": "403, 419",
+    "expired_when": 'error.code == `190` && "a key"',
     "login_url": "/auth/token",
     "string_to_sign": '{timestamp}\\n{method} {path_and_query} "{body}"',
     "resource": "urn:example:käse",
