@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 
@@ -17,6 +18,7 @@ from airflow_provider_integry.auth.credentials import (
     check_header_text,
     check_no_controls,
 )
+from airflow_provider_integry.auth.expiry_rule import ExpiryRule
 from airflow_provider_integry.auth.hmac_signing import HmacSigned
 from airflow_provider_integry.auth.jwt import JwtLogin, JwtSigning
 from airflow_provider_integry.auth.keys import check_signing_key, normalize_pem
@@ -82,13 +84,7 @@ def _build_oauth1(values: FieldValues, base_url: str | None) -> OAuth1:
 def _build_oauth2(values: FieldValues, base_url: str | None) -> OAuth2Settings:
     allow_http = values.boolean("allow_http")
     client_auth = values.word("client_auth")
-    if client_auth in ("client_secret_basic", "client_secret_post") and not values.secret("client_secret"):
-        raise EmptyFieldError(
-            "client_secret", f"is empty, and needed for {client_auth}; fill it in, or set client_auth to 'none'"
-        )
-    is_raw_basic = client_auth == "client_secret_basic" and values.word("basic_encoding") == "raw"
-    if is_raw_basic and ":" in values.word("client_id"):
-        raise CredentialFormatError("client_id", "holds a colon, which raw Basic encoding cannot carry; use rfc6749")
+    _check_client_secret(values, client_auth)
     if not values.text("exchange_url") and not values.text("issuer"):
         raise EmptyFieldError("exchange_url", "is empty, and there is no issuer to ask; fill in 'Token endpoint'")
     grant_type = values.word("grant_type")
@@ -119,7 +115,40 @@ def _build_oauth2(values: FieldValues, base_url: str | None) -> OAuth2Settings:
         header_name=check_header_name(values.word("header_name"), "header_name"),
         header_prefix=_prefix(values.word("header_prefix"), "header_prefix"),
         shape=_shape(values, values.number("lifetime_s")),
+        refresh_retry_window_s=values.number("refresh_retry_window") or 0.0,
     )
+
+
+def _check_client_secret(values: FieldValues, client_auth: str) -> None:
+    if not client_auth.startswith("client_secret_"):
+        return
+    secret = values.secret("client_secret")
+    if not secret:
+        raise EmptyFieldError(
+            "client_secret", f"is empty, and needed for {client_auth}; fill it in, or set client_auth to 'none'"
+        )
+    if client_auth == "client_secret_bearer":
+        check_header_text(secret.reveal(), "client_secret")
+    if values.word("basic_encoding") != "raw":
+        return
+    user = {"client_secret_basic": values.word("client_id"), "client_secret_basic_user": secret.reveal()}
+    if ":" in user.get(client_auth, ""):
+        field = "client_id" if client_auth == "client_secret_basic" else "client_secret"
+        raise CredentialFormatError(field, "holds a colon, which raw Basic encoding cannot carry; use rfc6749")
+
+
+def read_expiry_rule(values: FieldValues) -> ExpiryRule:
+    """Return which answers mean an expired token.
+
+    Raises:
+        CredentialFormatError: A status is none, or cannot mean this; or the expression is no JMESPath.
+    """
+    texts, expression = values.items("expired_statuses"), values.text("expired_when")
+    for text in texts:
+        if not re.fullmatch("[0-9]{3}", text):
+            raise CredentialFormatError("expired_statuses", f"'{text[:40]}' is not an HTTP status; write '403'")
+    check_path(expression, "expired_when")
+    return ExpiryRule(frozenset(int(text) for text in texts), expression)
 
 
 def _build_assertion(values: FieldValues, *, needed_for: str | None) -> AssertionSettings | None:
@@ -330,4 +359,4 @@ _BUILDERS: Mapping[str, Callable[[FieldValues, str | None], Credentials | OAuth2
     "integry_basic": _build_basic,
     "integry_basic_url": _build_basic,
 }
-__all__ = ["EmptyFieldError", "build_auth", "check_path", "normalize_pem", "read_texts"]
+__all__ = ["EmptyFieldError", "build_auth", "check_path", "normalize_pem", "read_expiry_rule", "read_texts"]

@@ -211,6 +211,22 @@ HEADER_FIELDS = (
         default="Bearer",
     ),
 )
+EXPIRED_FIELDS = (
+    Field(
+        "expired_statuses",
+        "Statuses of an expired token",
+        "Statuses beside 401 with which the API says that the token has expired, separated by spaces or commas:"
+        " the request is sent once more with a new one.",
+        "list",
+        placeholder="403",
+    ),
+    Field(
+        "expired_when",
+        "Answer of an expired token",
+        "JMESPath that is true in the JSON answer of an expired token, where these statuses have other meanings too.",
+        placeholder="error.code == `190`",
+    ),
+)
 KEY_FIELDS: tuple[Field, ...] = (
     Field(
         "password",

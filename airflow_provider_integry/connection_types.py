@@ -18,7 +18,8 @@ from airflow_provider_integry.connection_fields import (
     Field,
     base_url_field,
 )
-from airflow_provider_integry.mechanism_fields import JWT_FIELDS, OAUTH1_FIELDS, OAUTH2_FIELDS, PAIR_FIELDS
+from airflow_provider_integry.mechanism_fields import JWT_FIELDS, OAUTH1_FIELDS, OAUTH2_FIELDS
+from airflow_provider_integry.pair_fields import PAIR_FIELDS
 
 STANDARD_FIELDS = ("host", "port", "schema", "login", "password", "extra")
 

@@ -126,13 +126,11 @@ def _refuse_unknown(conn_id: str, conn_type: ConnectionType, extra: Mapping[str,
         if item is not None:
             raise ConnectionConfigError(conn_id, name, f"does not belong into extra; use the field '{item.label}'")
         close = difflib.get_close_matches(name, [key for key in known if not known[key].column], n=1)
-        hint = f" Did you mean '{close[0]}'?" if close else ""
         allowed = ", ".join(key for key, other in known.items() if not other.column)
-        raise ConnectionConfigError(
-            conn_id,
-            _short(name),
-            f"is not a field of type '{conn_type.name}'.{hint} Remove it, or use one of: {allowed}.",
+        advice = (
+            f"Did you mean '{close[0]}'? Otherwise remove it." if close else f"Remove it, or use one of: {allowed}."
         )
+        raise ConnectionConfigError(conn_id, _short(name), f"is not a field of type '{conn_type.name}'. {advice}")
 
 
 def _is_required(item: Field, values: Mapping[str, Any]) -> bool:

@@ -11,7 +11,7 @@ from airflow_provider_integry.connection_types import CONNECTION_TYPES, Connecti
 PACKAGE = "airflow-provider-integry"
 _INTEGRATION = "Integry"
 _STANDARD_FIELDS = ("host", "port", "schema", "login", "password", "extra")
-_JSON_TYPES = {"integer": "integer", "number": "number", "object": "object"}
+_JSON_TYPES = {"integer": "integer", "number": "number", "boolean": "boolean"}
 
 OPTIONS: dict[str, dict[str, Any]] = {
     "connectors_folder": {
@@ -121,11 +121,19 @@ def _build_connection_type(item: ConnectionType) -> dict[str, Any]:
 
 
 def _build_field(item: Field) -> dict[str, Any]:
-    """Return one extra field; ``string`` without ``null`` is what Airflow's form takes for required."""
-    kind = _JSON_TYPES.get(item.kind, "boolean" if item.kind == "boolean" else "string")
+    """Return one extra field; ``string`` without ``null`` is what Airflow's form takes for required.
+
+    An object is asked for as JSON text: inside a real object, Airflow masks keys such as ``password``, whatever
+    they hold, and what it shows as ``***`` nobody can edit. Text it leaves alone.
+    """
+    kind = _JSON_TYPES.get(item.kind, "string")
     schema: dict[str, Any] = {"type": kind if item.required else [kind, "null"]}
     if item.is_secret:
         schema["format"] = "password"
+    if item.kind == "object":
+        # Nobody types a boolean. A second type makes the form of Airflow 3.3 show the real objects of imported
+        # connections as JSON, in place of "[object Object]"; with "object" as that type it would store objects.
+        schema.update(type=[kind, "boolean", "null"], format="multiline")
     if item.choices:
         schema["enum"] = list(item.choices)
     if item.default is not None:

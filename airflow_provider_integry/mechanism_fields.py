@@ -1,68 +1,8 @@
-"""Fields that belong to one mechanism: OAuth 1.0a, OAuth 2.0, key and secret, JWT."""
+"""Fields that belong to one mechanism: OAuth 1.0a, OAuth 2.0, JWT."""
 
 from __future__ import annotations
 
-from airflow_provider_integry.connection_fields import HEADER_FIELDS, Field, by_section, in_section
-
-HMAC_FIELDS: tuple[Field, ...] = in_section(
-    "Signature (sent as: hmac)",
-    Field(
-        "string_to_sign",
-        "String to sign",
-        "hmac: what is signed, with placeholders: {method}, {url}, {host}, {path}, {query}, {path_and_query},"
-        " {sorted_query}, {body}, {body_hash}, {content_type}, {timestamp}, {nonce}, {key}. A line break is \\n.",
-        required_when=("pair_style", "hmac"),
-        placeholder="{timestamp}{method}{path_and_query}{body}",
-    ),
-    Field(
-        "sign_headers",
-        "Headers with the signature",
-        "hmac: the headers to send, as a JSON object; {signature} and the placeholders stand for their values.",
-        "object",
-        required_when=("pair_style", "hmac"),
-        placeholder='{"X-Key": "{key}", "X-Time": "{timestamp}", "X-Signature": "{signature}"}',
-    ),
-    Field(
-        "hash_name",
-        "Hash",
-        "hmac: hash of the signature and of {body_hash}.",
-        "choice",
-        choices=("sha256", "sha512", "sha384", "sha1", "md5"),
-        default="sha256",
-    ),
-    Field(
-        "signature_encoding",
-        "Signature encoding",
-        "hmac: how the signature is written.",
-        "choice",
-        choices=("hex", "base64", "base64url"),
-        default="hex",
-    ),
-    Field(
-        "body_hash_encoding",
-        "Body hash encoding",
-        "hmac: how {body_hash} is written.",
-        "choice",
-        choices=("hex", "base64", "base64url"),
-        default="hex",
-    ),
-    Field(
-        "key_encoding",
-        "Key encoding",
-        "hmac: how the bytes of the API secret are written.",
-        "choice",
-        choices=("text", "base64", "hex"),
-        default="text",
-    ),
-    Field(
-        "time_format",
-        "Time format",
-        "hmac: how {timestamp} is written.",
-        "choice",
-        choices=("seconds", "milliseconds", "iso8601", "http_date"),
-        default="seconds",
-    ),
-)
+from airflow_provider_integry.connection_fields import EXPIRED_FIELDS, HEADER_FIELDS, Field, by_section
 
 OAUTH1_FIELDS: tuple[Field, ...] = (
     Field(
@@ -184,10 +124,18 @@ OAUTH2_FIELDS: tuple[Field, ...] = by_section(
         Field(
             "client_auth",
             "Client authentication",
-            "How the token endpoint wants id and secret: as Basic header, in the body, as a JWT signed with the private"
-            " key, or no secret at all.",
+            "How the token endpoint wants id and secret: as Basic header, in the body, the secret alone as Bearer"
+            " header or as Basic user name without password, as a JWT signed with the private key, or no secret at"
+            " all.",
             "choice",
-            choices=("client_secret_basic", "client_secret_post", "private_key_jwt", "none"),
+            choices=(
+                "client_secret_basic",
+                "client_secret_post",
+                "client_secret_bearer",
+                "client_secret_basic_user",
+                "private_key_jwt",
+                "none",
+            ),
             default="client_secret_basic",
         ),
         Field(
@@ -219,7 +167,12 @@ OAUTH2_FIELDS: tuple[Field, ...] = by_section(
             "Assertion audience",
             "Claim 'aud' of these JWTs. Empty: the issuer, or the token endpoint where there is none.",
         ),
-        Field("assertion_claims", "Assertion claims", "Further claims of these JWTs, as a JSON object.", "object"),
+        Field(
+            "assertion_claims",
+            "Assertion claims",
+            "Further claims of these JWTs, as a JSON object. No secrets here: this field is shown.",
+            "object",
+        ),
         Field(
             "exchange_method",
             "Token request method",
@@ -254,7 +207,7 @@ OAUTH2_FIELDS: tuple[Field, ...] = by_section(
         Field(
             "param_names",
             "Token parameter names",
-            "Other names of parameters, as a JSON object; an empty name leaves the parameter out.",
+            "Other names of parameters, as a JSON object; an empty name leaves the parameter out. This field is shown.",
             "object",
             placeholder='{"client_id": "app_key"}',
         ),
@@ -290,7 +243,16 @@ OAUTH2_FIELDS: tuple[Field, ...] = by_section(
             "number",
             minimum=1,
         ),
+        Field(
+            "refresh_retry_window",
+            "Refresh retry window (seconds)",
+            "For how long after a lost answer an old refresh token may be tried again. 0: never.",
+            "number",
+            default=0,
+            minimum=0,
+        ),
         *HEADER_FIELDS,
+        *EXPIRED_FIELDS,
     ),
     {
         "Assertions (jwt_bearer, private_key_jwt)": (
@@ -300,32 +262,11 @@ OAUTH2_FIELDS: tuple[Field, ...] = by_section(
             "scope_separator basic_encoding exchange_method exchange_format audience resource exchange_params"
             " param_names exchange_headers dpop"
         ),
-        "Token answer": "answer_path expires_path expires_unit lifetime_s header_name header_prefix",
+        "Token answer": (
+            "answer_path expires_path expires_unit lifetime_s refresh_retry_window header_name header_prefix"
+            " expired_statuses expired_when"
+        ),
     },
-)
-
-PAIR_FIELDS: tuple[Field, ...] = (
-    Field("api_key", "API key", "The key as the service shows it.", "secret", required=True),
-    Field("api_secret", "API secret", "The secret that belongs to the key.", "secret", required=True),
-    Field(
-        "pair_style",
-        "Sent as",
-        "headers: each in a header of its own. basic: as user name and password of Basic authentication."
-        " hmac: the secret signs each request, as the fields below say.",
-        "choice",
-        choices=("headers", "basic", "hmac"),
-        default="headers",
-    ),
-    Field(
-        "key_header", "Header for the key", "headers: name of the header that carries the API key.", default="X-Api-Key"
-    ),
-    Field(
-        "second_header",
-        "Header for the secret",
-        "headers: name of the header that carries the API secret.",
-        default="X-Api-Secret",
-    ),
-    *HMAC_FIELDS,
 )
 
 JWT_FIELDS: tuple[Field, ...] = by_section(
@@ -372,7 +313,12 @@ JWT_FIELDS: tuple[Field, ...] = by_section(
         Field("subject", "Subject", "sign: the claim 'sub'."),
         Field("audience", "Audience", "sign: the claim 'aud'."),
         Field("key_id", "Key id", "sign: the header 'kid'."),
-        Field("claims", "Further claims", "sign: further claims, as a JSON object.", "object"),
+        Field(
+            "claims",
+            "Further claims",
+            "sign: further claims, as a JSON object. No secrets here: this field is shown.",
+            "object",
+        ),
         Field(
             "lifetime_s",
             "Lifetime (seconds)",
@@ -415,7 +361,7 @@ JWT_FIELDS: tuple[Field, ...] = by_section(
             "login_body",
             "Login body",
             "login: the body as a JSON object; {username} and {password} stand for the two. Empty: the object of"
-            " the example. When editing, Airflow shows *** for a key such as 'password': leave it.",
+            " the example. No secrets here: this field is shown.",
             "object",
             placeholder='{"username": "{username}", "password": "{password}"}',
         ),
@@ -445,7 +391,8 @@ JWT_FIELDS: tuple[Field, ...] = by_section(
         Field(
             "second_body",
             "Second step body",
-            "login: JSON object to send there; {token} stands for the first token, which is also sent as Bearer.",
+            "login: JSON object to send there; {token} stands for the first token, which is also sent as Bearer."
+            " No secrets here: this field is shown.",
             "object",
         ),
         Field(
@@ -454,12 +401,13 @@ JWT_FIELDS: tuple[Field, ...] = by_section(
             "login: JMESPath of the token in the second answer. Empty: the usual keys.",
         ),
         *HEADER_FIELDS,
+        *EXPIRED_FIELDS,
     ),
     {
         "Signing (JWT comes from: sign)": "private_key algorithm issuer subject audience key_id claims",
         "Login (JWT comes from: login)": (
             "login_url login_format login_body answer_path expires_path cookie_name second_url second_body second_path"
         ),
-        "Use": "lifetime_s header_name header_prefix",
+        "Use": "lifetime_s header_name header_prefix expired_statuses expired_when",
     },
 )

@@ -72,7 +72,11 @@ class Secret:
         raise TypeError("A Secret cannot be pickled: reveal and encrypt it on purpose instead.")
 
 
-_TOKEN_LIKE = re.compile(r"[A-Za-z0-9_\-.+/=~%]{24,}")
+# Long unbroken runs are keys, tokens and signatures far more often than words ...
+_TOKEN_LIKE = re.compile(r"[A-Za-z0-9_\-.+/=~%]{20,}")
+# ... but error codes such as invalid_client_credentials are worth showing.
+_ERROR_CODE = re.compile(r"[a-z]{1,14}(_[a-z]{1,14})+\.?")
+_LONGEST_CODE = 48
 
 
 def encoded_forms(secret: Secret) -> tuple[str, ...]:
@@ -102,12 +106,19 @@ def build_excerpt(text: str, *, hide: Iterable[Secret] = (), limit: int = 200) -
         hide: Secrets that were sent to that server, which it may echo.
         limit: Most characters to keep.
     Returns:
-        One line in which known secrets and anything that looks like a token are ``***``.
+        One line in which known secrets and anything that looks like a token are ``***``; an error code in
+        words joined with ``_`` is none.
     """
     # Longest first, so that no secret leaves the tail of a longer one behind; and before anything is
     # cut off, so that none leaves its beginning.
     for form in sorted({form for secret in hide for form in encoded_forms(secret)}, key=len, reverse=True):
         text = text.replace(form, MASK)
     line = " ".join("".join(char if char.isprintable() else " " for char in text[: limit * 20]).split())
-    line = _TOKEN_LIKE.sub(MASK, line)
+    # Blank first, cut later: a token cut in two would be too short to be noticed.
+    line = _TOKEN_LIKE.sub(_blank, line)
     return line if len(line) <= limit else f"{line[: limit - 1]}…"
+
+
+def _blank(match: re.Match[str]) -> str:
+    text = match.group()
+    return text if len(text) <= _LONGEST_CODE and _ERROR_CODE.fullmatch(text) else MASK

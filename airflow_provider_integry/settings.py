@@ -20,9 +20,16 @@ from airflow_provider_integry.auth.credentials import (
     check_header_text,
     check_no_controls,
 )
+from airflow_provider_integry.auth.expiry_rule import ExpiryRule
 from airflow_provider_integry.auth.jwt import JwtLogin, JwtSigning
 from airflow_provider_integry.auth.oauth2 import OAuth2Settings
-from airflow_provider_integry.auth_settings import EmptyFieldError, build_auth, check_path, read_headers
+from airflow_provider_integry.auth_settings import (
+    EmptyFieldError,
+    build_auth,
+    check_path,
+    read_expiry_rule,
+    read_headers,
+)
 from airflow_provider_integry.connection_types import CONNECTION_TYPES_BY_NAME, ConnectionType
 from airflow_provider_integry.errors import (
     ConnectionConfigError,
@@ -73,6 +80,7 @@ class TransportSettings:
         user_agent: User-Agent header; None for this provider's own.
         proxy_url: HTTP proxy; may hold user info.
         ca_file, client_cert_file, client_key_file: PEM files, or None.
+        expiry: Which answers of the API, beside 401, call for a new token.
     """
 
     timeout_s: float = 30.0
@@ -83,6 +91,7 @@ class TransportSettings:
     ca_file: str | None = None
     client_cert_file: str | None = None
     client_key_file: str | None = None
+    expiry: ExpiryRule = field(default_factory=ExpiryRule)
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,6 +262,7 @@ def _read_transport(values: FieldValues) -> TransportSettings:
         ca_file=values.text("ca_file"),
         client_cert_file=values.text("client_cert_file"),
         client_key_file=values.text("client_key_file"),
+        expiry=read_expiry_rule(values),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 from urllib.parse import quote_plus, urlencode
@@ -21,7 +21,14 @@ from airflow_provider_integry.errors import CredentialFormatError, NonRenewableT
 from airflow_provider_integry.secret import Secret
 
 GrantType = Literal["client_credentials", "refresh_token", "jwt_bearer"]
-ClientAuth = Literal["client_secret_basic", "client_secret_post", "private_key_jwt", "none"]
+ClientAuth = Literal[
+    "client_secret_basic",
+    "client_secret_post",
+    "client_secret_bearer",
+    "client_secret_basic_user",
+    "private_key_jwt",
+    "none",
+]
 BasicEncoding = Literal["rfc6749", "raw"]
 BodyFormat = Literal["form", "json"]
 FORM = "application/x-www-form-urlencoded"
@@ -37,7 +44,8 @@ class OAuth2Settings:
         refresh_url: Where refreshing happens, where that is another URL.
         client_id: Identifier of the application.
         client_secret: Its secret; None for public clients.
-        client_auth: How the client authenticates (RFC 6749 section 2.3, RFC 8414 names).
+        client_auth: How the client authenticates (RFC 6749 section 2.3, RFC 8414 names). Two are some
+            services' own: the secret alone as Bearer header, or as Basic user name with an empty password.
         basic_encoding: Whether id and secret are form-encoded before base64, as RFC 6749 section
             2.3.1 asks, or taken raw, as many servers want.
         scopes: Scopes to ask for.
@@ -58,6 +66,8 @@ class OAuth2Settings:
         method: POST, or GET with the parameters in the query.
         uses_dpop: Whether tokens are bound to a key that each request proves (RFC 9449).
         allow_http: Whether endpoints that discovery finds may be http.
+        refresh_retry_window_s: Seconds after a lost answer during which the old refresh token may be tried
+            again; 0 where the server accepts each one once.
     """
 
     grant_type: GrantType
@@ -85,6 +95,7 @@ class OAuth2Settings:
     method: Literal["POST", "GET"] = "POST"
     uses_dpop: bool = False
     allow_http: bool = False
+    refresh_retry_window_s: float = 0.0
 
     @property
     def secrets(self) -> tuple[Secret, ...]:
@@ -165,8 +176,8 @@ def _build_token_request(settings: OAuth2Settings, url: str, params: dict[str, s
         params["resource"] = settings.resource
     params.update(settings.extra_params)
     headers = [("Accept", "application/json"), *settings.extra_headers.items()]
-    if settings.client_auth == "client_secret_basic":
-        headers.append(("Authorization", _encode_client(settings)))
+    if settings.client_auth in _AUTHORIZATIONS:
+        headers.append(("Authorization", _AUTHORIZATIONS[settings.client_auth](settings)))
     else:
         params.update(_client_params(settings, url, moment))
     params = {name: value for key, value in params.items() if (name := settings.param_names.get(key, key))}
@@ -213,7 +224,27 @@ def _sign(settings: OAuth2Settings, url: str, moment: Moment, subject: str | Non
 
 
 def _encode_client(settings: OAuth2Settings) -> str:
-    secret = settings.client_secret.reveal() if settings.client_secret else ""
-    if settings.basic_encoding == "raw":
-        return encode_basic(settings.client_id, secret)
-    return encode_basic(quote_plus(settings.client_id), quote_plus(secret))
+    return encode_basic(_encode_part(settings, settings.client_id), _encode_part(settings, _secret_of(settings)))
+
+
+def _encode_secret_as_user(settings: OAuth2Settings) -> str:
+    return encode_basic(_encode_part(settings, _secret_of(settings)), "")
+
+
+def _encode_secret_as_bearer(settings: OAuth2Settings) -> str:
+    return f"Bearer {_secret_of(settings)}"
+
+
+def _secret_of(settings: OAuth2Settings) -> str:
+    return settings.client_secret.reveal() if settings.client_secret else ""
+
+
+def _encode_part(settings: OAuth2Settings, text: str) -> str:
+    return text if settings.basic_encoding == "raw" else quote_plus(text)
+
+
+_AUTHORIZATIONS: Mapping[ClientAuth, Callable[[OAuth2Settings], str]] = {
+    "client_secret_basic": _encode_client,
+    "client_secret_basic_user": _encode_secret_as_user,
+    "client_secret_bearer": _encode_secret_as_bearer,
+}

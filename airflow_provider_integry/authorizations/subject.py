@@ -79,7 +79,7 @@ def build_subject(settings: ConnectionSettings, key: AuthorizationKey) -> Subjec
         is_grant=is_grant,
         fingerprint=digest_of(settings),
         seed=auth.refresh_token if isinstance(auth, OAuth2Settings) and is_grant and is_own else None,
-        retry_window_s=getattr(auth, "refresh_retry_window_s", 0.0),
+        retry_window_s=auth.refresh_retry_window_s if isinstance(auth, OAuth2Settings) else 0.0,
     )
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 
 from airflow_provider_integry.auth.wire import HttpResponse, parse_retry_after
-from airflow_provider_integry.connectors.excerpt import excerpt, find_message
+from airflow_provider_integry.connectors.excerpt import find_message
 from airflow_provider_integry.connectors.select import decode_answer
 from airflow_provider_integry.errors import HttpStatusError, ResponseFormatError, ServerError, ThrottledError
+from airflow_provider_integry.secret import build_excerpt
 
 _REQUEST_ID_HEADERS = (
     "X-Request-Id",
@@ -54,8 +55,8 @@ def find_detail(response: HttpResponse) -> str:
     except ResponseFormatError:
         text = response.body[:4096].decode("utf-8", "replace")
     if title := _TITLE.search(text):
-        return excerpt(title.group(1))
-    return excerpt(text) if response.content_type == "text/plain" else ""
+        return build_excerpt(title.group(1))
+    return build_excerpt(text) if response.content_type == "text/plain" else ""
 
 
 def find_request_id(response: HttpResponse) -> str | None:

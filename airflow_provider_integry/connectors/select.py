@@ -8,10 +8,10 @@ import msgspec
 from pydantic import JsonValue
 
 from airflow_provider_integry.auth.wire import HttpResponse
-from airflow_provider_integry.connectors.excerpt import excerpt
 from airflow_provider_integry.connectors.expressions import search
 from airflow_provider_integry.connectors.schemas import type_name
 from airflow_provider_integry.errors import ResponseFormatError
+from airflow_provider_integry.secret import build_excerpt
 
 _BOM = b"\xef\xbb\xbf"
 _BODILESS = (204, 205)
@@ -79,5 +79,5 @@ def _not_json(response: HttpResponse) -> str:
     kind = response.content_type or "no content type"
     if not response.body.strip():
         return f"the API answered {response.status} ({kind}) with an empty body where JSON was expected"
-    start = excerpt(response.body.decode("utf-8", "replace"))
+    start = build_excerpt(response.body.decode("utf-8", "replace"))
     return f"the API answered {response.status} ({kind}) with something that is not JSON: {start}"

@@ -21,6 +21,7 @@ beyond a short, redacted excerpt. `retryable` says whether the same call may suc
     │   │   └── ReauthorizationNeededError  somebody has, and has to do so again
     │   ├── CredentialsRejectedError     the API refuses the credential
     │   ├── NonRenewableTokenError       expired, and nothing to refresh it with
+    │   ├── CallbackSignatureError       a callback that the service has not signed like this
     │   ├── TokenResponseError           the token endpoint's answer makes no sense
     │   └── TokenEndpointError           the token endpoint said no (RFC 6749 section 5.2)
     │       ├── InvalidRequestError      invalid_request
@@ -72,6 +73,7 @@ from airflow_provider_integry.errors.activity import (
 )
 from airflow_provider_integry.errors.authorization import (
     AuthorizationError,
+    CallbackSignatureError,
     CredentialsRejectedError,
     InvalidClientError,
     InvalidGrantError,
@@ -132,6 +134,7 @@ __all__ = [
     "BrokerFailedError",
     "BrokerRefusedError",
     "BrokerUnreachableError",
+    "CallbackSignatureError",
     "CertificateError",
     "ConfigurationError",
     "ConnectFailedError",

@@ -55,6 +55,18 @@ class NonRenewableTokenError(AuthorizationError):
     """The token has expired and there is nothing to refresh it with."""
 
 
+class CallbackSignatureError(AuthorizationError):
+    """A callback whose signature does not show that the service sent it like this.
+
+    Args:
+        problem: What is wrong with it; nothing of its parameters.
+    """
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(f"The callback was refused: {problem}. Start the authorization again, from its beginning.")
+        self.problem = problem
+
+
 class TokenResponseError(AuthorizationError):
     """The token endpoint's answer holds no token, or one that cannot be used.
 

@@ -238,6 +238,7 @@ class IntegryAsyncSession:
         jitter = random.random()  # noqa: S311 - spreads retries, decides nothing secret
         try:
             response = await self._transmit(signed, started + self._settings.deadline_s)
+            is_expired = await self._is_expired(response)
         except (aiohttp.ClientError, asyncio.TimeoutError, OSError) as caught:
             spent_s = time.monotonic() - started
             failure, error = translate(caught, request.url, spent_s)
@@ -249,10 +250,16 @@ class IntegryAsyncSession:
             time.monotonic() - started,
             wants_nonce=bool(nonce) and "use_dpop_nonce" in response.headers.get("WWW-Authenticate", ""),
             status=response.status,
+            is_expired=is_expired,
             retry_after_s=parse_retry_after(response.headers.get("Retry-After"), time.time()),
             fingerprint=issued.fingerprint,
             jitter=jitter,
         )
+
+    async def _is_expired(self, response: aiohttp.ClientResponse) -> bool:
+        """Return whether the answer means an expired token; `response` keeps what was read for its `read`."""
+        rule = self._settings.expiry
+        return rule.covers(response.status, await response.read() if rule.needs_body(response.status) else b"")
 
     async def _transmit(self, request: HttpRequest, ends_at: float) -> aiohttp.ClientResponse:
         assert self._client is not None, "use the session in 'async with'"
@@ -330,6 +337,9 @@ async def read_response(response: aiohttp.ClientResponse, max_bytes: int | None 
 
 
 async def _read_body(response: aiohttp.ClientResponse, max_bytes: int | None) -> bytes:
+    if response.content.at_eof():
+        # Empty, or read before to see whether it means an expired token: the response has kept it.
+        return await response.read()
     chunks, size = [], 0
     async for chunk in response.content.iter_any():
         size += len(chunk)

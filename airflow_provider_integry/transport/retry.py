@@ -53,6 +53,7 @@ class Outcome:
         status: HTTP status; None when there was no answer.
         failure: Why there was no answer; None when there was one.
         retry_after_s: Seconds the server asks to wait.
+        is_expired: Whether the connection declares that this answer, beside 401, means an expired token.
         fingerprint: Token that was sent, if it can be renewed.
         wants_nonce: Whether the server refused a proof for lack of a nonce that it has now given.
         jitter: Random number in [0, 1).
@@ -62,6 +63,7 @@ class Outcome:
     status: int | None = None
     failure: Failure | None = None
     retry_after_s: float | None = None
+    is_expired: bool = False
     fingerprint: str | None = None
     wants_nonce: bool = False
     jitter: float = 1.0
@@ -72,8 +74,8 @@ def exchange(
 ) -> Generator[Send | Wait, Outcome | None, None]:
     """Lead one request to its last attempt; the last outcome stands when the generator ends.
 
-    A 401 for a renewable token is followed by one more attempt with a new one. Passing failures are
-    retried where a second sending can do no harm.
+    A 401 for a renewable token, or what is declared to mean the same, is followed by one more attempt with a
+    new one. Passing failures are retried where a second sending can do no harm.
 
     Args:
         policy: How often and how fast.
@@ -89,7 +91,8 @@ def exchange(
             has_nonce = True
             outcome = yield Send()
             continue
-        if outcome.status == 401 and outcome.fingerprint and is_replayable and not renewed:
+        is_refused = outcome.status == 401 or outcome.is_expired
+        if is_refused and outcome.fingerprint and is_replayable and not renewed:
             renewed = True
             outcome = yield Send(rejected=outcome.fingerprint)
             continue

@@ -204,6 +204,7 @@ class IntegrySession(requests.Session):
         sign_prepared(request, issued.credentials)
         try:
             response = self._transmit(request, kwargs)
+            is_expired = self._is_expired(response)
         except requests.RequestException as caught:
             spent_s = time.monotonic() - started
             failure, error = translate(caught, request.url or "", spent_s)
@@ -215,11 +216,16 @@ class IntegrySession(requests.Session):
             time.monotonic() - started,
             wants_nonce=bool(nonce) and "use_dpop_nonce" in response.headers.get("WWW-Authenticate", ""),
             status=response.status_code,
+            is_expired=is_expired,
             retry_after_s=parse_retry_after(response.headers.get("Retry-After"), time.time()),
             fingerprint=issued.fingerprint,
             jitter=random.random(),  # noqa: S311 - spreads retries, decides nothing secret
         )
         return response, outcome
+
+    def _is_expired(self, response: requests.Response) -> bool:
+        rule, status = self._settings.expiry, response.status_code
+        return rule.covers(status, response.content if rule.needs_body(status) else b"")
 
     def _transmit(self, request: requests.PreparedRequest, kwargs: dict[str, Any]) -> requests.Response:
         """Send one request once, as `requests.Session.send` does but for redirects.

@@ -51,6 +51,11 @@ class AirflowSite:
         assert row["is_extra_encrypted"]
         return {**row, "password": password, "extra": json.loads(self._decrypt(row["extra"]))}
 
+    def add_connection(self, conn_id: str, columns: dict[str, Any]) -> None:
+        """Add a connection as a command line does."""
+        with self._start("connections", "add", conn_id, "--conn-json", json.dumps(columns)) as command:
+            assert command.wait(START_TIMEOUT_S) == 0, self.read_output("connections")
+
     def read_output(self, command: str) -> str:
         """Return what a command printed."""
         return self._log_of(command).read_text(encoding="utf-8", errors="replace")

@@ -2,24 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from airflow_provider_integry.connection_fields import Field
 from airflow_provider_integry.connection_types import ConnectionType
-
-_SHOWS_JSON = """([id, expected]) => {
-    const lines = document.querySelector(`#${id} .view-lines`)
-    return lines !== null && lines.innerText.replace(/\\s/g, '') === expected.replace(/\\s/g, '')
-}"""
-# An editor shows its text a moment after it appears.
-_READ_JSON = """id => {
-    try {
-        return JSON.parse(document.querySelector(`#${id} .view-lines`).innerText.replaceAll('\\u00a0', ' '))
-    } catch { return null }
-}"""
 
 
 class ConnectionForm:
@@ -62,6 +50,10 @@ class ConnectionForm:
         """Return what each field shows."""
         return {field.name: self._read(field) for field in self._type.fields}
 
+    def read_field(self, name: str) -> Any:
+        """Return what one field shows."""
+        return self._read(self._type.fields_by_name[name])
+
     def is_hidden(self, name: str) -> bool:
         """Tell whether a field shows dots in place of what it holds."""
         return self._locate(self._type.fields_by_name[name]).get_attribute("type") == "password"
@@ -90,9 +82,7 @@ class ConnectionForm:
     def _locate(self, field: Field) -> Any:
         if field.column:
             return self._page.locator(f"[name={field.column}]")
-        return self._page.locator(
-            f"#element_{field.name}" if field.kind == "object" else f"[name=element_{field.name}]"
-        )
+        return self._page.locator(f"[name=element_{field.name}]")
 
     def _open_section(self, control: Any) -> Any:
         """Return a control of the form after opening the section that it is in: the form shows one at a time."""
@@ -116,8 +106,6 @@ class ConnectionForm:
                 self._switch(control, field.name, value)
             case "choice":
                 self._choose(field.name, value)
-            case "object":
-                self._write_json(control, field.name, value)
             case "integer" | "number":
                 # Key by key: a form that reads each key press loses the '.' of '2.5' if it is careless.
                 control.fill("")
@@ -133,17 +121,6 @@ class ConnectionForm:
         self._dialog.locator(f"#element_{name}").get_by_role("combobox").click()
         self._page.get_by_role("option", name=value, exact=True).click()
 
-    def _write_json(self, editor: Any, name: str, value: Mapping[str, Any]) -> None:
-        """Replace the text of a code editor."""
-        text = json.dumps(value, ensure_ascii=False)
-        editor.get_by_role("textbox").focus()
-        self._page.keyboard.press("Control+A")
-        self._page.keyboard.insert_text(text)
-        # The editor closes brackets and quotes by itself: remove what it added behind the text.
-        self._page.keyboard.press("Control+Shift+End")
-        self._page.keyboard.press("Delete")
-        self._page.wait_for_function(_SHOWS_JSON, arg=[f"element_{name}", text])
-
     def _read(self, field: Field) -> Any:
         control = self._open_section(self._locate(field))
         match field.kind:
@@ -151,6 +128,4 @@ class ConnectionForm:
                 return control.is_checked()
             case "integer" | "number":
                 return float(control.input_value())
-            case "object":
-                return self._page.wait_for_function(_READ_JSON, arg=f"element_{field.name}").json_value()
         return control.input_value()

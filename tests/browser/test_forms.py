@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from importlib.metadata import version
 from typing import Any
 
 import pytest
 from packaging.version import Version
 
-from airflow_provider_integry.connection_types import CONNECTION_TYPES, ConnectionType
+from airflow_provider_integry.connection_types import CONNECTION_TYPES, CONNECTION_TYPES_BY_NAME, ConnectionType
 from airflow_provider_integry.settings import RawConnection, parse_connection
 from browser.connection_form import ConnectionForm
 from browser.values import build_values
@@ -21,10 +22,10 @@ REQUIRED_EXTRAS = [
     for field in conn_type.fields
     if field.required and not field.column
 ]
-# Inside a JSON object Airflow shows *** for keys that sound secret, whatever they hold; it keeps them when saving.
-MASKED_INSIDE = {"login_body": {"user": "{username}", "password": "***"}}
 # Before 3.3 Airflow's form takes no notice of `format: password`: it shows *** in its place, but what is typed as well.
 HAS_PASSWORD_EXTRAS = Version(version("apache-airflow-core")) >= Version("3.3")
+# ... and "[object Object]" for a field of text that holds a real object.
+SHOWS_OBJECTS = HAS_PASSWORD_EXTRAS
 COLUMNS = ("host", "login", "password", "extra")
 DESCRIPTION = 'Filled in by "a browser" <b>'
 
@@ -64,7 +65,7 @@ def test_what_is_typed_is_stored_and_editing_keeps_every_secret(conn_type, page,
     shown = form.read()
     secrets = {field.name for field in conn_type.fields if field.is_secret}
     plain = values.keys() - secrets
-    assert {name: MASKED_INSIDE.get(name, values[name]) for name in plain} == {name: shown[name] for name in plain}
+    assert {name: values[name] for name in plain} == {name: shown[name] for name in plain}
     assert {shown[name] for name in secrets} <= {"", "***"}
     hidden = secrets if HAS_PASSWORD_EXTRAS else secrets & {"password"}
     assert hidden == {name for name in values if form.is_hidden(name)}
@@ -99,3 +100,21 @@ def test_a_form_is_saved_only_with_its_required_fields_and_the_rest_has_defaults
 
     direct = {**dict.fromkeys(COLUMNS), **conn_type.example}
     assert settings_of(conn_type, direct) == settings_of(conn_type, site.read_connection(conn_id))
+
+
+def test_a_form_keeps_the_objects_of_an_imported_connection(page, site):
+    body = {"email": "{username}", "password": "{password}"}
+    extra = {"connector": "crm", "jwt_source": "login", "login_url": "/in", "login_body": body, "headers": {"X-A": "1"}}
+    site.add_connection("imported", {"conn_type": "integry_jwt", "login": "ada", "password": "pw", "extra": extra})
+    form = ConnectionForm(page, CONNECTION_TYPES_BY_NAME["integry_jwt"])
+    page.goto("/connections")
+    form.open_edit("imported")
+
+    shown = [form.read_field(name) for name in ("login_body", "headers")]
+    if SHOWS_OBJECTS:
+        # Inside a real object Airflow masks keys that sound secret, and keeps what they hold when saving.
+        assert [json.loads(text) for text in shown] == [{**body, "password": "***"}, {"X-A": "1"}]
+    form.fill({"connector": "erp"})
+    form.save()
+
+    assert site.read_connection("imported")["extra"] == {**extra, "connector": "erp"}

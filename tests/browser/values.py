@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from functools import cache
 from typing import Any
@@ -21,6 +22,8 @@ TEXTS = {
     "user_agent": 'tests/1.0 (+https://example.com; "quoted" \\ <b>)',
     "scopes": "contacts.read,contacts.write",
     "allowed_hosts": "files.example.com other.example.com:8443",
+    "expired_statuses": "403, 419",
+    "expired_when": 'error.code == `190` && "a key"',
     "login_url": "/auth/token",
     "string_to_sign": '{timestamp}\\n{method} {path_and_query} "{body}"',
     "resource": "urn:example:käse",
@@ -73,7 +76,8 @@ def _invent(field: Field) -> Any:
         case "choice":
             return next(choice for choice in field.choices if choice != field.default)
         case "object":
-            return OBJECTS.get(field.name, {"name": "value"})
+            # As somebody types it: over several lines.
+            return json.dumps(OBJECTS.get(field.name, {"name": "value"}), ensure_ascii=False, indent=2)
         case "url":
             return f"https://{field.name.replace('_', '-')}.example.com/a%20b"
     if field.name.endswith("_path"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -86,6 +87,26 @@ def test_forms_use_a_password_field_for_exactly_the_secrets(item):
     assert {name for name, one in info["conn-fields"].items() if one["schema"].get("format") == "password"} == {
         field.name for field in item.fields if field.is_secret and not field.column
     }
+
+
+@ALL_TYPES
+def test_forms_store_objects_as_text_which_airflow_does_not_look_into(item):
+    names = [field.name for field in item.fields if field.kind == "object"]
+    info = next(one for one in get_provider_info()["connection-types"] if one["connection-type"] == item.name)
+    text = json.dumps({"user": "{username}", "password": "{password}", "token": {"secret": "x"}})
+
+    assert redact(dict.fromkeys(names, text)) == dict.fromkeys(names, text)
+    for name in names:
+        schema = info["conn-fields"][name]["schema"]
+        assert (schema["type"][0], schema["format"]) == ("string", "multiline")
+        assert "object" not in schema["type"]
+
+
+@ALL_TYPES
+def test_objects_of_a_form_say_that_they_are_shown(item):
+    for field in item.fields:
+        if field.kind == "object":
+            assert re.search(r"\b(this field is|They are) shown\b", field.description, re.IGNORECASE), field.name
 
 
 @ALL_TYPES

@@ -152,6 +152,27 @@ def test_raw_basic_is_the_text_itself_in_utf8():
     assert _decode_basic(request) == f"{odd}:{ODD}"
 
 
+@pytest.mark.parametrize(
+    ("encoding", "user"), [("rfc6749", b"s%3Ac+%C3%A9:"), ("raw", "s:c é:".encode())], ids=["rfc6749", "raw"]
+)
+def test_the_secret_may_be_the_user_name_of_basic_without_a_password(encoding, user):
+    given = {"client_auth": "client_secret_basic_user", "basic_encoding": encoding}
+
+    request = build_client_credentials_request(settings(client_secret=Secret("s:c é"), **given))
+
+    assert request.header("Authorization") == "Basic " + base64.b64encode(user).decode()
+    assert request.body == b"grant_type=client_credentials"
+
+
+def test_the_secret_may_be_a_bearer_token_as_it_is():
+    given = settings(client_secret=Secret("sk_1+/="), client_auth="client_secret_bearer")
+
+    request = build_client_credentials_request(given)
+
+    assert request.header("Authorization") == "Bearer sk_1+/="
+    assert request.body == b"grant_type=client_credentials"
+
+
 def test_a_missing_secret_is_an_empty_password():
     assert _decode_basic(build_client_credentials_request(settings(client_secret=None))) == "ci:"
 

@@ -58,6 +58,7 @@ class Row:
         query: Expected query of an API request.
         raises: Expected error class, and values of its fields.
         settings: Expected attributes of the parsed connection, by dotted name.
+        renews: Answers of the API, each (body, content type, status), and whether they bring a new token.
     """
 
     number: int
@@ -73,6 +74,7 @@ class Row:
     query: Mapping[str, str] | None = None
     raises: tuple[type[Exception], Mapping[str, Any]] | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
+    renews: tuple[tuple[tuple[Any, ...], bool], ...] = ()
 
     @property
     def name(self) -> str:
@@ -511,6 +513,26 @@ TOKEN_REQUESTS = [
         fields=POST,
     ),
     Row(
+        45,
+        "Stripe",
+        "the client secret as Bearer at the token endpoint",
+        {**REFRESH, "client_auth": "client_secret_bearer"},
+        asks={
+            "Authorization": "Bearer cs",
+            "params": {"grant_type": "refresh_token", "refresh_token": "r-1"},
+        },
+    ),
+    Row(
+        46,
+        "Stripe App",
+        "the client secret as Basic user name without a password",
+        {**REFRESH, "client_auth": "client_secret_basic_user"},
+        asks={
+            "Authorization": "Basic " + base64.b64encode(b"cs:").decode(),
+            "params": {"grant_type": "refresh_token", "refresh_token": "r-1"},
+        },
+    ),
+    Row(
         50,
         "Dropbox Sign",
         "an empty name drops a parameter",
@@ -700,17 +722,37 @@ PLACES = [
     ),
 ]
 
+EXPIRED = [
+    Row(
+        19,
+        "Facebook",
+        "the API's 400 with code 190 means that the token has expired",
+        {**REFRESH, "expired_statuses": "400", "expired_when": "error.code == `190`"},
+        renews=(
+            (({"error": {"message": "expired", "type": "OAuthException", "code": 190}}, JSON, 400), True),
+            (({"error": {"message": "bad field", "type": "OAuthException", "code": 100}}, JSON, 400), False),
+            (({"error": {"code": 190}}, JSON, 403), False),
+            (("<html>", HTML, 400), False),
+            (({}, JSON, 401), True),
+        ),
+    ),
+    Row(
+        33,
+        "Amazon SP-API",
+        "the API's 403 means that the token has expired",
+        {**REFRESH_POST, "expired_statuses": "403"},
+        renews=((({"errors": [{"code": "Unauthorized"}]}, JSON, 403), True), (({}, JSON, 400), False)),
+    ),
+    Row(7, "Salesforce", "and 403 does not where nobody declares it", REFRESH, renews=((({}, JSON, 403), False),)),
+]
+
 NOT_DECLARABLE = {
     "#6 Salesforce: the signature of the answer is verified": "no field declares how an answer is signed",
-    "#19 Facebook: the API's 400 with code 190 means that the token has expired": "only 401 does",
-    "#33 Amazon SP-API: the API's 403 means that the token has expired": "only 401 does",
     "#39 Hydra: a refresh may be tried again with the old token for a while": "there is no window to declare",
-    "#45 Stripe: the client secret as Bearer at the token endpoint": "not among client_auth",
-    "#46 Stripe App: the client secret as Basic user name without a password": "not among client_auth",
     "#47 Bullhorn: the second step after a refresh, with its arguments in the query": "second steps follow logins only",
     "#55 Avanan: signed headers on the token request": "hmac signs requests to the API only",
 }
-ROWS = [*TOKEN_ANSWERS, *ERRORS, *TOKEN_REQUESTS, *PLACES]
+ROWS = [*TOKEN_ANSWERS, *ERRORS, *TOKEN_REQUESTS, *PLACES, *EXPIRED]
 
 
 @pytest.fixture(autouse=True)
@@ -807,6 +849,18 @@ def check_sent(request: HttpRequest, row: Row) -> None:
         assert {name: found.get(name) for name in row.query} == row.query
 
 
+def renews(settings: ConnectionSettings, answer: HttpResponse) -> bool:
+    """Return whether a session would ask for a new token after an answer of the API."""
+    is_expired = settings.transport.expiry.covers(answer.status, answer.body)
+    conversation = exchange(RetryPolicy(), "POST")
+    next(conversation)
+    try:
+        step = conversation.send(Outcome(0.1, status=answer.status, is_expired=is_expired, fingerprint="f-1"))
+    except StopIteration:
+        return False
+    return step == Send(rejected="f-1")
+
+
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
 def test_a_deviation_is_a_matter_of_fields(row):
     settings = parse(row)
@@ -820,6 +874,8 @@ def test_a_deviation_is_a_matter_of_fields(row):
             play(row, settings)
         assert {name: getattr(caught.value, name) for name in row.raises[1]} == row.raises[1]
         return
+    for answer, is_renewed in row.renews:
+        assert (answer, is_renewed) == (answer, renews(settings, build_response(answer)))
     token = None
     if row.answers or row.asks or row.token is not None:
         asked, token = play(row, settings)

@@ -144,6 +144,23 @@ def test_a_refused_token_is_named_and_the_request_sent_once_more_without_a_wait(
     assert lead([status(401, fingerprint="f1"), status(200)], "POST") == [Send(), Send(rejected="f1")]
 
 
+def test_what_is_declared_to_mean_an_expired_token_is_like_401():
+    outcomes = [status(403, is_expired=True, fingerprint="f1"), status(403, is_expired=True, fingerprint="f2")]
+
+    assert lead(outcomes, "POST") == [Send(), Send(rejected="f1")]
+
+
+def test_of_a_401_and_a_declared_answer_only_the_first_is_followed_by_a_new_token():
+    outcomes = [status(401, fingerprint="f1"), status(403, is_expired=True, fingerprint="f2")]
+
+    assert lead(outcomes) == [Send(), Send(rejected="f1")]
+
+
+def test_a_declared_answer_stands_where_nothing_can_be_renewed_or_sent_again():
+    assert lead([status(403, is_expired=True)]) == [Send()]
+    assert lead([status(403, is_expired=True, fingerprint="f1")], is_replayable=False) == [Send()]
+
+
 def test_the_second_refusal_stands():
     outcomes = [status(401, fingerprint="f1"), status(401, fingerprint="f2")]
 
@@ -180,6 +197,7 @@ def test_renewal_works_without_retries():
             status=st.none() | st.sampled_from([200, 401, 404, 408, 425, 429, 500, 502, 503, 504]),
             failure=st.none() | st.sampled_from(["connect", "broken", "timeout"]),
             retry_after_s=st.none() | st.floats(-10, 1000),
+            is_expired=st.booleans(),
             fingerprint=st.none() | st.just("f1"),
             jitter=st.floats(0, 1, exclude_max=True),
         ),

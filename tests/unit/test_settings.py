@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_integry.auth.credentials import ApiKey, ApiKeyPair, Basic, OAuth1
+from airflow_provider_integry.auth.expiry_rule import ExpiryRule
 from airflow_provider_integry.auth.jwt import JwtLogin, JwtSigning
 from airflow_provider_integry.auth.oauth2 import OAuth2Settings
 from airflow_provider_integry.auth.token import TokenShape
@@ -392,6 +393,23 @@ def test_the_common_fields_reach_the_settings():
     )
 
 
+@pytest.mark.parametrize("conn_type", ["integry_oauth2", "integry_jwt"])
+@pytest.mark.parametrize("statuses", ["403 400", "403,400", [403, 400], ["403", "400"]])
+def test_answers_of_an_expired_token_are_statuses_and_an_expression(conn_type, statuses):
+    extra = {"expired_statuses": statuses, "expired_when": "error.code == `190`"}
+
+    settings = parse(conn_type, extra=extra)
+
+    assert settings.transport.expiry == ExpiryRule(frozenset({400, 403}), "error.code == `190`")
+
+
+@pytest.mark.parametrize(("typed", "expected"), [(None, 0.0), ("", 0.0), (0, 0.0), ("1800", 1800.0), (0.5, 0.5)])
+def test_the_window_for_another_refresh_is_a_number_of_seconds_and_none_by_default(typed, expected):
+    settings = parse("integry_oauth2", extra={"refresh_retry_window": typed})
+
+    assert settings.auth.refresh_retry_window_s == expected
+
+
 @pytest.mark.parametrize("conn_type", LEAST)
 def test_settings_know_their_secrets_and_show_none(conn_type):
     secrets = {item.name: item for item in CONNECTION_TYPES_BY_NAME[conn_type].fields if item.is_secret}
@@ -427,6 +445,10 @@ MISSING = [
     ("integry_oauth1", {"extra": {"signature_method": "RSA-SHA256"}}, "private_key"),
     ("integry_oauth2", {"extra": {"client_id": None}}, "client_id"),
     ("integry_oauth2", {"extra": {"client_secret": None}}, "client_secret"),
+    *[
+        ("integry_oauth2", {"extra": {"client_secret": None, "client_auth": f"client_secret_{way}"}}, "client_secret")
+        for way in ("basic", "post", "bearer", "basic_user")
+    ],
     ("integry_oauth2", {"extra": {"exchange_url": " "}}, "exchange_url"),
     ("integry_oauth2", {"extra": {"grant_type": "refresh_token"}}, "refresh_token"),
     ("integry_jwt", {"extra": {"private_key": None}}, "private_key"),
@@ -599,6 +621,32 @@ WRONG = [
     ("integry_jwt", {"extra": {"private_key": PEM}}, "private_key", "is a PEM"),
     ("integry_oauth1", {"extra": {"signature_method": "RSA-SHA1", "private_key": CANARY}}, "private_key", "PEM"),
     ("integry_oauth1", {"extra": {"signature_method": "RSA-SHA1", "private_key": WEAK_PEM}}, "private_key", "1024"),
+    (
+        "integry_oauth2",
+        {"extra": {"client_auth": "client_secret_bearer", "client_secret": f"{CANARY}\n"}},
+        "client_secret",
+        "control character",
+    ),
+    (
+        "integry_oauth2",
+        {
+            "extra": {
+                "client_auth": "client_secret_basic_user",
+                "client_secret": f"{CANARY}:",
+                "basic_encoding": "raw",
+            }
+        },
+        "client_secret",
+        "holds a colon",
+    ),
+    # Answers of an expired token.
+    ("integry_oauth2", {"extra": {"expired_statuses": "forbidden"}}, "expired_statuses", "write '403'"),
+    ("integry_oauth2", {"extra": {"expired_statuses": "403.0"}}, "expired_statuses", "'403.0' is not an HTTP status"),
+    ("integry_oauth2", {"extra": {"expired_statuses": "403 429"}}, "expired_statuses", "429 cannot mean"),
+    ("integry_oauth2", {"extra": {"expired_statuses": [500]}}, "expired_statuses", "500 cannot mean"),
+    ("integry_oauth2", {"extra": {"expired_when": "error"}}, "expired_when", "fill in 'expired_statuses'"),
+    ("integry_oauth2", {"extra": {"expired_statuses": 400, "expired_when": "a["}}, "expired_when", "JMESPath"),
+    ("integry_oauth2", {"extra": {"refresh_retry_window": -1}}, "refresh_retry_window", "least is 0"),
     # Paths.
     (
         "integry_jwt",

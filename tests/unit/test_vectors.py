@@ -21,10 +21,12 @@ from oauthlib.oauth1.rfc5849 import signature as oauthlib_signature
 from requests_oauthlib import OAuth1 as RequestsOAuth1
 
 from airflow_provider_integry.auth.apply import encode_basic
+from airflow_provider_integry.auth.callback_signature import CallbackSignature, verify_callback
 from airflow_provider_integry.auth.credentials import OAuth1
 from airflow_provider_integry.auth.jwt import JwtSigning, mint_jwt
 from airflow_provider_integry.auth.keys import check_signing_key
 from airflow_provider_integry.auth.oauth1 import build_client, sign
+from airflow_provider_integry.auth.pkce import build_challenge, build_verifier
 from airflow_provider_integry.auth.wire import HttpRequest
 from airflow_provider_integry.secret import Secret
 
@@ -379,3 +381,26 @@ class TestJwt:
 )
 def test_b1_basic_of_rfc_7617_in_utf8(username, password, expected):
     assert encode_basic(username, password) == expected
+
+
+class TestPkce:
+    # Appendix B gives them as numbers: 116, 24, 223, 180 ... 141, 121.
+    OCTETS = bytes.fromhex("7418dfb49799e0254ffa607dd8adbbba16d4254d69d6bff05b58055853848d79")
+    VERIFIER = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
+
+    def test_p1_the_verifier_is_made_of_the_octets_of_rfc_7636_appendix_b(self):
+        assert build_verifier(self.OCTETS).reveal() == self.VERIFIER
+
+    def test_p1_the_challenge_of_rfc_7636_appendix_b(self):
+        assert build_challenge(Secret(self.VERIFIER)) == "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
+
+
+def test_h1_the_signed_callback_of_shopify_s_documentation():
+    parameters = "code=0907a61c0c8d55e99db179b68161bc00&shop=some-shop.myshopify.com&timestamp=1337178173"
+    signature = "4712bf92ffc2917d15a2f5a273e39f0116667419aa4b6ac0b3baaf26fa3c4d20"
+
+    assert verify_callback(f"hmac={signature}&{parameters}", CallbackSignature(Secret("hush"))) == {
+        "code": "0907a61c0c8d55e99db179b68161bc00",
+        "shop": "some-shop.myshopify.com",
+        "timestamp": "1337178173",
+    }

@@ -7,12 +7,12 @@ from collections.abc import Callable
 import pytest
 
 from airflow_provider_integry.auth.wire import HttpResponse, parse_retry_after
-from airflow_provider_integry.connectors.excerpt import excerpt
 from airflow_provider_integry.connectors.failures import build_status_error, find_detail
 from airflow_provider_integry.connectors.run import ActivityCall
 from airflow_provider_integry.connectors.select import decode_answer
 from airflow_provider_integry.connectors.spec import Connector
 from airflow_provider_integry.errors import HttpStatusError, ResponseFormatError, ServerError, ThrottledError
+from airflow_provider_integry.secret import build_excerpt
 
 Answer = Callable[..., HttpResponse]
 TOKEN = "sk_live_51HxYzAbCdEfGhIjKlMnOpQrStUvWx"
@@ -111,7 +111,7 @@ def test_an_excerpt_is_short_and_holds_no_token() -> None:
     text = str(caught.value)
     assert "sk_live" not in text
     assert "\n" not in text
-    assert "..." in text
+    assert "…" in text
     assert len(text) < 320
 
 
@@ -128,7 +128,7 @@ def test_an_excerpt_is_short_and_holds_no_token() -> None:
 )
 def test_what_looks_like_a_token_is_blanked(text: str, expected: str) -> None:
     """Words and error codes stay."""
-    assert excerpt(text) == expected
+    assert build_excerpt(text) == expected
 
 
 @pytest.mark.parametrize(
