@@ -46,7 +46,7 @@ class DirectSupplier:
 
     def _hand_out(self, rejected: str | None) -> Steps[Supplied]:
         subject: Subject = yield Do(lambda: find_subject(self._settings, self._end_user, self._account))
-        found = yield from local_refresher().hand_out(subject, rejected, wait_s=config.wait_s())
+        found = yield from local_refresher().hand_out(subject, rejected, wait_s=config.wait_s(), is_eager=True)
         return _supplied(found)
 
 

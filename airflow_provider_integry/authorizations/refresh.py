@@ -120,13 +120,16 @@ class Refresher:
         self._clock = clock
         self._opened: dict[str, tuple[str, GrantSecrets]] = {}
 
-    def hand_out(self, subject: Subject, rejected: str | None = None, *, wait_s: float = 3600.0) -> Steps[HandedOut]:
+    def hand_out(
+        self, subject: Subject, rejected: str | None = None, *, wait_s: float = 3600.0, is_eager: bool = False
+    ) -> Steps[HandedOut]:
         """Return a token that is good now, renewing or waiting as needed.
 
         Args:
             subject: For what.
             rejected: Fingerprint of a token that the API has just refused.
             wait_s: Seconds to wait for somebody else who is renewing it.
+            is_eager: Whether to renew early here and now, where nobody does it in the background.
         Raises:
             RefreshInProgressError: Somebody else is still renewing it.
             NotAuthorizedError: There is no grant, or it is lost.
@@ -139,6 +142,10 @@ class Refresher:
             match judge(row, rejected):
                 case "serve":
                     return HandedOut(row, self.read_secrets(row), is_due=False)
+                case "serve_and_refresh" if is_eager:
+                    # Once: when it cannot be renewed now, what still works is good enough.
+                    is_eager = False
+                    yield from self.renew(subject, row)
                 case "serve_and_refresh":
                     return HandedOut(row, self.read_secrets(row), is_due=True)
                 case "refresh":

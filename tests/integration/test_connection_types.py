@@ -16,7 +16,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 import pytest
-from airflow import settings as airflow_settings
+from integration.kept import let_settle
 from servers.jwt_api import JwtApi
 from servers.keys import build_basic_api, build_key_api, build_pair_api
 from servers.live import LiveServer
@@ -24,7 +24,6 @@ from servers.oauth1 import METHODS, Consumer, OAuth1Api, TokenCredential
 from servers.oauth2 import Client, OAuth2Api
 
 from airflow_provider_integry import errors
-from airflow_provider_integry.authorizations.tables import authorization
 from airflow_provider_integry.authorizations.tokens import forget_sources
 from airflow_provider_integry.hooks.integry import IntegryHook
 
@@ -131,12 +130,6 @@ def check_case(connect: Connect, server: LiveServer, case: Case) -> None:
         assert (name, refused_with(hook, get_async_status)) == (name, 401)
     assert get_async_status(connect(case, server.url)) == 200
     assert get_status(connect(case, server.url)) == 200
-
-
-def let_settle() -> None:
-    """Let a minute pass since the API refused a token."""
-    with airflow_settings.engine.begin() as database:
-        database.execute(authorization.update().values(forced_at=authorization.c.forced_at - 60.0))
 
 
 def refused_with(hook: IntegryHook, ask: Callable[[IntegryHook], int]) -> int:

@@ -450,7 +450,6 @@ MISSING = [
         for way in ("basic", "post", "bearer", "basic_user")
     ],
     ("integry_oauth2", {"extra": {"exchange_url": " "}}, "exchange_url"),
-    ("integry_oauth2", {"extra": {"grant_type": "refresh_token"}}, "refresh_token"),
     ("integry_jwt", {"extra": {"private_key": None}}, "private_key"),
     ("integry_jwt", {"extra": {"jwt_source": "login"}}, "login"),
     ("integry_jwt", {"login": "ada", "password": "pw", "extra": {"jwt_source": "login"}}, "login_url"),
