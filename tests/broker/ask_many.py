@@ -18,8 +18,10 @@ import signal
 import sys
 from typing import Any, TextIO
 
+import requests
 from airflow.sdk.execution_time.supervisor import block_orm_access
 
+from airflow_provider_integry.authorizations.client import forget_secret, read_secret
 from airflow_provider_integry.authorizations.tokens import forget_sources
 from airflow_provider_integry.hooks.integry import IntegryHook
 from airflow_provider_integry.transport import sync
@@ -87,6 +89,9 @@ def main() -> None:
     block_orm_access()
     # Everything is loaded before the first process is forked.
     IntegryHook("warm")._source()
+    read_secret()
+    forget_secret()
+    assert requests
     assert sync.fetch
     groups: dict[int, list[Child]] = {}
     answer: Any

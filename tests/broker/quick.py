@@ -64,6 +64,7 @@ class Parent:
 
     def __init__(self, script: str, *args: str, environment: dict[str, str], log: Path) -> None:
         self._log = log
+        self._lock = threading.Lock()
         # Whether it has answered all that it was told.
         self.is_idle = True
         with log.open("ab") as errors:
@@ -95,8 +96,9 @@ class Parent:
         return json.loads(line)
 
     def call(self, command: dict[str, Any]) -> Any:
-        self.send(command)
-        return self.receive()
+        with self._lock:
+            self.send(command)
+            return self.receive()
 
     def close(self) -> None:
         os.killpg(self._process.pid, signal.SIGKILL)
@@ -125,10 +127,14 @@ class Server:
     def signal(self, number: int) -> None:
         os.kill(self.pid, number)
 
-    def wait_dead(self) -> int:
+    def wait_dead(self, timeout_s: float = 30.0) -> int:
         """Wait for its end; return its exit status, negative for a signal."""
         self.is_dead = True
-        return int(self._parent.call({"reap": self.pid}))
+        deadline = time.monotonic() + timeout_s
+        while (status := self._parent.call({"reap": self.pid})) is None:
+            assert time.monotonic() < deadline, "the broker lives on"
+            time.sleep(0.02)
+        return int(status)
 
     def kill(self) -> None:
         if not self.is_dead:
@@ -257,10 +263,9 @@ class QuickRig(Rig):
         moved = ", ".join(f"{name} = {name} - :seconds" for name in columns)
         self.sql(f"UPDATE integry_authorization SET {moved} WHERE conn_id = :conn_id", seconds=seconds, conn_id=conn_id)
 
-    def journal(self) -> list[str]:
-        """Names of what is in the journal."""
-        folder = self.folder / "journal"
-        return sorted(path.name for path in folder.iterdir()) if folder.exists() else []
+    def journal(self, digest: str = "") -> list[str]:
+        """Names of what is in the journal (of one authorization)."""
+        return sorted(path.name for path in (self.folder / "journal").glob(f"{digest}*"))
 
 
 def is_healthy(port: int) -> bool:

@@ -6,11 +6,11 @@ with one line:
 - ``{"port": 8080, "log": PATH, "environment": {...}}`` serves the plugin's application in a child, as
   Airflow's API server mounts it, and answers with its process id;
 - ``{"run": CODE}`` runs Python in a child that has the database, and answers with its exit status;
-- ``{"reap": PID}`` waits for the end of a child, and answers with its exit status.
+- ``{"reap": PID}`` answers with the exit status of a child that has ended; null while it has not.
 
 Variables of a child's environment, all optional:
 
-- ``TEST_DIE_AT``: one of `POINTS`; the process kills itself (SIGKILL) when it first gets there.
+- ``TEST_DIE_AT``: one of `kills.POINTS`; the process kills itself (SIGKILL) when it first gets there.
 - ``TEST_DIE_MARK``: a file that is made then; it dies only where there is none yet.
 - ``TEST_LEASE_S``, ``TEST_CONVERSATION_S``: shorten a lease and a conversation.
 """
@@ -29,22 +29,11 @@ import uvicorn
 
 import airflow_provider_integry.web.app
 from airflow_provider_integry.authorizations import refresh
+from airflow_provider_integry.authorizations.airflow_store import ensure_installation_secret
 from airflow_provider_integry.authorizations.journal import Journal
 from airflow_provider_integry.authorizations.store import AuthorizationStore
 from airflow_provider_integry.transport import aio
 from broker.serve import build
-
-POINTS = (
-    "before_lease",
-    "after_lease",
-    "before_sending",
-    "in_flight",
-    "after_response",
-    "after_journal",
-    "after_commit",
-    "after_removal",
-)
-
 
 def die(point: str) -> None:
     """End this process at once where that is wanted, once."""
@@ -142,20 +131,31 @@ def open_channel() -> TextIO:
     return channel
 
 
-def main() -> None:
-    channel = open_channel()
+def warm_up() -> None:
+    """Load what the first request would load, so that children start within a blink."""
     # What Airflow's API server does at its start: the database is opened by importing the settings.
     from airflow import settings
+    from airflow.models.log import Log
 
     assert settings.engine is not None
-    assert airflow_provider_integry.web.app
+    for needed in (airflow_provider_integry.web.app, Log):
+        assert needed
+    # Its connection is a variable of the environment: the database is not asked.
+    ensure_installation_secret()
+
+
+def main() -> None:
+    channel = open_channel()
+    warm_up()
     print("ready", file=channel, flush=True)
+    answer: int | None
     for line in sys.stdin:
         command = json.loads(line)
         if "run" in command:
             answer = os.waitstatus_to_exitcode(os.waitpid(in_child(run, command["run"]), 0)[1])
         elif "reap" in command:
-            answer = os.waitstatus_to_exitcode(os.waitpid(command["reap"], 0)[1])
+            pid, status = os.waitpid(command["reap"], os.WNOHANG)
+            answer = os.waitstatus_to_exitcode(status) if pid else None
         else:
             answer = in_child(serve, command)
         print(json.dumps(answer), file=channel, flush=True)
