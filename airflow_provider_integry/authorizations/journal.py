@@ -8,6 +8,7 @@ database is asked, and removed after it has answered.
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,12 +28,14 @@ class JournalEntry:
 
     Attributes:
         digest: The authorization.
+        made_at: When the row was made, database time: another row may have the same digest later.
         generation: Generation of the row that the grant was obtained from.
         secrets: The grant.
         values: The columns that are stored with it.
     """
 
     digest: str
+    made_at: float
     generation: int
     secrets: GrantSecrets
     values: dict[str, Any]
@@ -57,6 +60,7 @@ class Journal:
         place = _place(entry.digest, entry.generation)
         data = {
             "digest": entry.digest,
+            "made_at": entry.made_at,
             "generation": entry.generation,
             "values": entry.values,
             "sealed": seal(entry.secrets, place),
@@ -84,8 +88,13 @@ class Journal:
         return self._read(self._folder / f"{_place(digest, generation)}{_SUFFIX}")
 
     def remove(self, digest: str, generation: int) -> None:
-        """Remove an entry that is stored, or that is no longer needed."""
-        (self._folder / f"{_place(digest, generation)}{_SUFFIX}").unlink(missing_ok=True)
+        """Remove an entry that is stored or no longer needed, and what older ones a crash has left behind."""
+        for path in self._folder.glob(f"{digest}-*"):
+            number = path.name[len(digest) + 1 :].partition(".")[0]
+            if number.isdigit() and int(number) <= generation:
+                # What cannot be removed now is removed after the next refresh; it is not read again.
+                with suppress(OSError):
+                    path.unlink(missing_ok=True)
 
     def entries(self) -> list[tuple[str, int]]:
         """Return digest and generation of every entry."""
@@ -102,7 +111,8 @@ class Journal:
         except (OSError, msgspec.DecodeError):
             raise UnreadableGrantError(f"in the journal file '{path.name}' is damaged") from None
         place = _place(data["digest"], data["generation"])
-        return JournalEntry(data["digest"], data["generation"], unseal(data["sealed"], place), data["values"])
+        secrets = unseal(data["sealed"], place)
+        return JournalEntry(data["digest"], data["made_at"], data["generation"], secrets, data["values"])
 
     def _sync_folder(self) -> None:
         # A new name is on the disk only when its folder is.

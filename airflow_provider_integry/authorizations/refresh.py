@@ -8,6 +8,7 @@ dies leaves a lease that ends by itself; one that wakes up late finds that its v
 
 from __future__ import annotations
 
+import logging
 import random
 import time
 from collections.abc import Callable
@@ -43,12 +44,14 @@ from airflow_provider_integry.errors import (
     RefreshInProgressError,
     RequestTimeoutError,
     ResponseTooLargeError,
+    StoreNotReadyError,
     StoreUnavailableError,
     TokenEndpointUnavailableError,
     TokenResponseError,
     UnreadableGrantError,
 )
 
+log = logging.getLogger(__name__)
 # All requests of one refresh together. The lease is longer, so that nobody takes over while an answer
 # may still come; a task waits longer than the lease, so that it outlives a holder that died.
 CONVERSATION_S = 30.0
@@ -245,7 +248,7 @@ class Refresher:
             entry.values["forced_at"] = claimed.now
         if claimed.is_grant:
             # Nothing between the answer and this line but the parsing of it.
-            yield Do(lambda: self._journal.write(entry))
+            yield from self._write_down(entry)
         yield from self._keep(claimed, entry)
         self._events.refreshed(claimed, self._clock() - started)
         return True
@@ -283,9 +286,20 @@ class Refresher:
         entry: JournalEntry | None = yield Do(lambda: self._journal.find(row.digest, row.generation))
         if entry is None:
             return False
+        if entry.made_at != row.created_at:
+            # It belongs to a row that was deleted: it must not come back through its successor.
+            yield Do(lambda: self._journal.remove(row.digest, row.generation))
+            return False
         yield from self._keep(row, entry)
         self._events.recovered(row)
         return True
+
+    def _write_down(self, entry: JournalEntry) -> Steps[None]:
+        """Put a grant into the journal; where that fails, the database is all the more needed."""
+        try:
+            yield Do(lambda: self._journal.write(entry))
+        except StoreNotReadyError as error:
+            log.warning("%s Until then a crash between an answer and the database loses a grant.", error)
 
     def _keep(self, row: Authorization, entry: JournalEntry) -> Steps[None]:
         """Store a grant, for as long as it takes, unless a newer one is there.
@@ -507,7 +521,7 @@ def _build_entry(
         endpoint=obtained.endpoint,
         nonce=obtained.nonce,
     )
-    return JournalEntry(row.digest, row.generation, kept, values)
+    return JournalEntry(row.digest, row.created_at, row.generation, kept, values)
 
 
 def _jitter() -> float:

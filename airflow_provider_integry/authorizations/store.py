@@ -27,8 +27,10 @@ NO_TABLES = (
     " Run 'airflow db migrate' (or 'airflow integry db upgrade') where the database is."
 )
 _NAMES = tuple(item.name for item in fields(Authorization) if item.name != "now")
-# What databases say of a table or column that is not there (SQLite, PostgreSQL, MySQL).
-_MISSING = ("no such table", "no such column", "undefinedtable", "undefinedcolumn", "1146", "1054")
+# What databases say of a table or column that is not there: SQLite's text, PostgreSQL's class, MySQL's number.
+_MISSING_TEXTS = ("no such table", "no such column")
+_MISSING_CLASSES = ("UndefinedTable", "UndefinedColumn")
+_MISSING_NUMBERS = (1146, 1054)
 
 
 class AuthorizationStore:
@@ -241,11 +243,17 @@ def _database_errors() -> Iterator[None]:
 
 def _explain(error: SQLAlchemyError) -> StoreNotReadyError | StoreUnavailableError:
     original = getattr(error, "orig", None) if isinstance(error, DBAPIError) else None
-    text = f"{type(original).__name__} {original}".lower()
-    if any(word in text for word in _MISSING):
-        return StoreNotReadyError(NO_TABLES)
     kind = type(original or error).__name__
+    if original is not None and _is_missing(original):
+        return StoreNotReadyError(NO_TABLES)
     return StoreUnavailableError(f"Airflow's database does not answer ({kind}); trying again may help.")
+
+
+def _is_missing(original: BaseException) -> bool:
+    # A number alone says nothing: the text of a lost connection names its port.
+    number = original.args[0] if original.args else None
+    is_named = type(original).__name__ in _MISSING_CLASSES or number in _MISSING_NUMBERS
+    return is_named or any(text in str(original) for text in _MISSING_TEXTS)
 
 
 __all__ = ["NO_TABLES", "AuthorizationStore"]

@@ -20,6 +20,16 @@ from cryptography.fernet import Fernet
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
+MIGRATE = """
+from airflow import settings
+from airflow.models.connection import Connection
+from airflow.models.log import Log
+from airflow.models.team import Team
+from airflow_provider_integry.authorizations.tables import metadata
+
+metadata.create_all(settings.engine)
+Log.metadata.create_all(settings.engine, tables=[Team.__table__, Connection.__table__, Log.__table__])
+"""
 
 
 def free_port() -> int:
@@ -98,15 +108,7 @@ class Rig:
 
     def migrate(self) -> None:
         """Make the tables: Airflow's own are not needed for most tests, and take a while."""
-        code = (
-            "from airflow import settings\n"
-            "from airflow_provider_integry.authorizations.tables import metadata\n"
-            "metadata.create_all(settings.engine)\n"
-            "from airflow.models.log import Log\n"
-            "from airflow.models.connection import Connection\n"
-            "Log.metadata.create_all(settings.engine, tables=[Log.__table__, Connection.__table__])\n"
-        )
-        self.run(code)
+        self.run(MIGRATE)
 
     def run(self, code: str, **more: str) -> str:
         """Run Python in a process with the database; return what it printed."""

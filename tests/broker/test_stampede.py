@@ -1,0 +1,41 @@
+"""However many processes meet an expired token at once, it is renewed once."""
+
+from __future__ import annotations
+
+import pytest
+
+from broker.quick import QuickRig, token_service
+from broker.stampede import stampede
+
+
+@pytest.mark.parametrize("count", [2, 16])
+@pytest.mark.parametrize("latency_s", [0.0, 0.2])
+def test_one_expiry_is_one_token_request_on_sqlite(sqlite_rig: QuickRig, count: int, latency_s: float):
+    conn_id = f"one_{count}_{int(latency_s * 10)}"
+    found = stampede(sqlite_rig, conn_id, count=count, rounds=4, servers=1, latency_s=latency_s)
+    assert found.is_perfect, found
+
+
+@pytest.mark.parametrize("count", [2, 16])
+@pytest.mark.parametrize("latency_s", [0.0, 0.2])
+def test_one_expiry_is_one_token_request_with_two_servers(postgres_rig: QuickRig, count: int, latency_s: float):
+    conn_id = f"two_{count}_{int(latency_s * 10)}"
+    found = stampede(postgres_rig, conn_id, count=count, rounds=4, servers=2, latency_s=latency_s)
+    assert found.is_perfect, found
+
+
+def test_a_token_that_all_report_as_refused_is_renewed_once(rig: QuickRig):
+    found = stampede(rig, "storm", count=16, rounds=3, servers=2, latency_s=0.1, rejects=True)
+    assert found.is_perfect, found
+
+
+def test_a_fresh_token_is_handed_out_without_a_token_request(rig: QuickRig):
+    with token_service("strict") as (api, server):
+        rig.connect("fresh", server.url, grant_type="refresh_token", refresh_token=api.authorize())
+        broker = rig.spawn()
+        with rig.askers(16, "fresh", broker) as askers:
+            first = askers.ask_one()["fingerprint"]
+            # A token that was issued just now and is reported as refused is not renewed either.
+            answers = askers.ask() + askers.ask(rejected=first)
+        assert {one["fingerprint"] for one in answers} == {first}
+        assert server.arrived() == 1
