@@ -23,6 +23,31 @@ def serve() -> Iterator[Serve]:
         yield lambda app: stack.enter_context(LiveServer(app))
 
 
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """A PostgreSQL server for the whole run: ``postgres.create_database("mine")``; see `databases.py`."""
+    # Lazy, so that tests without databases do not import SQLAlchemy.
+    from servers.databases import PostgresServer
+
+    yield from _run_database(PostgresServer, tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def mariadb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """A MariaDB server for the whole run."""
+    # Lazy, as above.
+    from servers.databases import MariaDbServer
+
+    yield from _run_database(MariaDbServer, tmp_path_factory)
+
+
+def _run_database(kind: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    if reason := kind.missing():
+        pytest.skip(reason)
+    with kind(tmp_path_factory.mktemp(kind.name)) as server:
+        yield server
+
+
 class KeyPair:
     """A private key and its public half, as PEM."""
 
