@@ -47,6 +47,7 @@ from airflow_provider_integry.errors import (
     TokenResponseError,
     UnreadableGrantError,
 )
+from airflow_provider_integry.secret import Secret
 
 # All requests of one refresh together. The lease is longer, so that nobody takes over while an answer
 # may still come; a task waits longer than the lease, so that it outlives a holder that died.
@@ -342,17 +343,7 @@ class Refresher:
                 " integry import'."
             )
             raise NotAuthorizedError(subject.key.conn_id, subject.key.end_user, reason)
-        secrets = GrantSecrets(refresh_token=subject.seed)
-        is_new = self.store.add(
-            subject.key,
-            {
-                "conn_type": subject.conn_type,
-                "binding": subject.binding,
-                "is_grant": subject.is_grant,
-                "seed": subject.seed_digest,
-                "sealed": seal(secrets, subject.key.digest),
-            },
-        )
+        is_new = self.store.add(subject.key, fresh_values(subject, subject.seed))
         row = self.store.find(subject.key.digest)
         if is_new and row is not None:
             self._report_import(subject, row)
@@ -371,14 +362,19 @@ def explain(row: Authorization, verdict: str) -> IntegryError:
     return NotAuthorizedError(row.conn_id, row.end_user, "its token cannot be renewed. Authorize again.")
 
 
-def fresh_values(subject: Subject) -> dict[str, Any]:
-    """Return the columns of a row that starts over with what the connection says now."""
+def fresh_values(subject: Subject, refresh_token: Secret | None) -> dict[str, Any]:
+    """Return the columns of a row that starts over with what the connection says now.
+
+    Args:
+        subject: The authorization.
+        refresh_token: What its first token is obtained with; None where the connection alone suffices.
+    """
     return {
         "conn_type": subject.conn_type,
         "binding": subject.binding,
         "is_grant": subject.is_grant,
         "seed": subject.seed_digest,
-        "sealed": seal(GrantSecrets(refresh_token=subject.seed), subject.key.digest),
+        "sealed": seal(GrantSecrets(refresh_token=refresh_token), subject.key.digest),
         "state": "active",
         "is_rotating": False,
         "failures": 0,
@@ -391,6 +387,9 @@ def fresh_values(subject: Subject) -> dict[str, Any]:
                 "refreshed_at",
                 "grant_ends_at",
                 "scopes",
+                # Who it was for is not who it is for.
+                "account_id",
+                "account_name",
                 "unknown_since",
                 "cool_until",
                 "error",
@@ -406,7 +405,7 @@ def _renewed_values(subject: Subject, row: Authorization) -> dict[str, Any] | No
         is_newly_pasted = subject.seed is not None and subject.seed_digest != row.seed
     else:
         is_newly_pasted = row.binding != subject.binding
-    return {**fresh_values(subject), "generation": row.generation + 1} if is_newly_pasted else None
+    return {**fresh_values(subject, subject.seed), "generation": row.generation + 1} if is_newly_pasted else None
 
 
 def _is_window_over(subject: Subject, row: Authorization) -> bool:
