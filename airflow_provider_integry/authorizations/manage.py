@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from airflow_provider_integry.auth.oauth2 import OAuth2Settings
 from airflow_provider_integry.authorizations import metrics
 from airflow_provider_integry.authorizations.events import record
 from airflow_provider_integry.authorizations.grant import Authorization, AuthorizationKey
@@ -17,6 +18,7 @@ from airflow_provider_integry.authorizations.store import AuthorizationStore
 from airflow_provider_integry.authorizations.subject import Subject
 from airflow_provider_integry.errors import AuthorizationError
 from airflow_provider_integry.secret import Secret
+from airflow_provider_integry.settings import ConnectionSettings
 
 # What stays of a grant that is wiped: which authorization it was, and what tells a newly pasted token.
 _WIPED = (
@@ -37,19 +39,22 @@ _WIPED = (
 )
 
 
-def check_grant(subject: Subject) -> None:
-    """Refuse a connection that obtains its tokens with its own credentials.
+def check_grant(settings: ConnectionSettings) -> None:
+    """Refuse a connection that needs no grant, because its own credentials suffice.
 
     Raises:
         AuthorizationError: There is no grant that could be imported or revoked.
     """
-    if not subject.is_grant:
-        how = getattr(subject.settings, "grant_type", None)
-        said = f"uses grant type '{how}'" if how else f"is of type '{subject.conn_type}'"
-        raise AuthorizationError(
-            f"Connection '{subject.key.conn_id}' {said}: it obtains tokens with its own credentials and holds no grant."
-            " Grants belong to connections of type 'integry_oauth2' with field 'grant_type' set to 'refresh_token'."
-        )
+    auth = settings.auth
+    how = f"is of type '{settings.conn_type}'"
+    if isinstance(auth, OAuth2Settings):
+        if auth.grant_type == "refresh_token":
+            return
+        how = f"uses grant type '{auth.grant_type}'"
+    raise AuthorizationError(
+        f"Connection '{settings.conn_id}' {how}: its own credentials suffice, and it holds no grant. Grants belong to"
+        " connections of type 'integry_oauth2' with field 'grant_type' set to 'refresh_token'."
+    )
 
 
 def import_grant(
@@ -62,16 +67,14 @@ def import_grant(
     Args:
         store: Where grants are kept.
         journal: Where grants are on their way there.
-        subject: Which authorization.
+        subject: Which authorization, of a connection that `check_grant` accepts.
         refresh_token: Obtained elsewhere, for the connection's client.
         owner: Who does it, for the audit log.
     Returns:
         The row as it is now.
     Raises:
-        AuthorizationError: The connection holds no grant.
         StoreError: It cannot be written.
     """
-    check_grant(subject)
     values = fresh_values(subject, refresh_token)
     while True:
         row = store.find(subject.key.digest)

@@ -427,7 +427,9 @@ def _loss(subject: Subject, cause: str, error: IntegryError | None) -> Reauthori
             " A refresh was sent and its answer never arrived; the refresh token is used up"
             f"{' since' if error is None else ', as the service says now'}.{said}"
         )
-    reason = f"the grant is lost ({cause}).{said} Authorize again, or paste a new refresh token."
+    # An invalid_grant says by itself what to do.
+    advice = "" if isinstance(error, InvalidGrantError) else " Authorize again, or paste a new refresh token."
+    reason = f"the grant is lost ({cause}).{said}{advice}"
     return ReauthorizationNeededError(subject.key.conn_id, subject.key.end_user, reason, cause)
 
 

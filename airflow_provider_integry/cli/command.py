@@ -16,7 +16,7 @@ from airflow_provider_integry.errors import IntegryError
 Command = Callable[[Namespace], None]
 
 
-def command(*, needs_airflow_tables: bool = True, is_quiet: bool = False) -> Callable[[Command], Command]:
+def command(*, needs_airflow_tables: bool = True, is_quiet: bool = True) -> Callable[[Command], Command]:
     """Decorate a function as a command: noted in the audit log, with the providers' options, and without tracebacks.
 
     Args:

@@ -13,7 +13,7 @@ from airflow_provider_integry.cli.command import command, confirm
 from airflow_provider_integry.errors import StoreNotReadyError
 
 
-@command(needs_airflow_tables=False)
+@command(needs_airflow_tables=False, is_quiet=False)
 def upgrade(args: Namespace) -> None:
     """Make or migrate the tables."""
     with _manager() as manager:
@@ -23,7 +23,7 @@ def upgrade(args: Namespace) -> None:
         print(f"The provider's tables are at revision {manager.get_current_revision()}.")
 
 
-@command(needs_airflow_tables=False)
+@command(needs_airflow_tables=False, is_quiet=False)
 def downgrade(args: Namespace) -> None:
     """Take the tables back to an earlier revision."""
     with _manager() as manager:

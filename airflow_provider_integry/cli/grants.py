@@ -22,7 +22,7 @@ from airflow_provider_integry.authorizations.manage import check_grant, import_g
 from airflow_provider_integry.authorizations.steps import run_steps
 from airflow_provider_integry.authorizations.subject import Subject, build_subject
 from airflow_provider_integry.cli.command import command, confirm
-from airflow_provider_integry.errors import AuthorizationError, ConfigurationError, IntegryError
+from airflow_provider_integry.errors import ConfigurationError, IntegryError
 from airflow_provider_integry.secret import Secret
 from airflow_provider_integry.settings import ConnectionSettings
 
@@ -49,12 +49,9 @@ def revoke(args: Namespace) -> None:
     row = local_store().find(key.digest)
     if row is None:
         raise SystemExit(f"Nothing is kept of {name}.")
-    subject = _try_find_subject(args)
-    if subject is not None:
-        check_grant(subject)
+    seed_digest = _find_pasted(args)
     if not args.yes:
         confirm(f"Wipe the grant of {name}? It has to be authorized or imported again afterwards.")
-    seed_digest = subject.seed_digest if subject else None
     revoke_grant(local_store(), local_journal(), key, seed_digest, owner=getuser())
     print(
         f"The grant of {name} is wiped (authorization {row.id}). Tokens that tasks hold work until they end: revoke the"
@@ -69,23 +66,27 @@ def _find_subject(args: Namespace) -> Subject:
             f"There is no connection '{args.conn_id}' in the database, the environment of this process or a secrets"
             " backend. Make it first; see 'airflow connections add --help'."
         )
-    subject = _build_subject(settings, args)
-    check_grant(subject)
-    return subject
-
-
-def _try_find_subject(args: Namespace) -> Subject | None:
-    """Return what the connection says; None where it is gone, or wrong: its grant can be wiped all the same."""
-    try:
-        settings = read_settings(args.conn_id)
-        return _build_subject(settings, args) if settings else None
-    except (ConfigurationError, AuthorizationError):
-        return None
+    return _build_subject(settings, args)
 
 
 def _build_subject(settings: ConnectionSettings, args: Namespace) -> Subject:
+    check_grant(settings)
     check_end_user(settings, args.end_user, args.account)
     return build_subject(settings, AuthorizationKey(args.conn_id, team_of(args.conn_id), args.end_user, args.account))
+
+
+def _find_pasted(args: Namespace) -> str | None:
+    """Return the digest of what is pasted into a connection.
+
+    Raises:
+        AuthorizationError: The connection holds no grant that could be wiped.
+    """
+    try:
+        settings = read_settings(args.conn_id)
+    except ConfigurationError:
+        # Its grant can be wiped whatever is wrong with it.
+        return None
+    return _build_subject(settings, args).seed_digest if settings else None
 
 
 def _read_token(path: str | None, subject: Subject) -> Secret:

@@ -65,7 +65,9 @@ def _print_yaml(page: list[Row], *, is_first: bool) -> None:
     # Lazy for start-up cost, as above.
     import yaml
 
-    print(yaml.safe_dump(page, sort_keys=False, allow_unicode=True), end="")
+    # The C library's writer, where PyYAML has it, is several times as fast.
+    dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+    print(yaml.dump(page, Dumper=dumper, sort_keys=False, allow_unicode=True, width=1000), end="")
 
 
 _PRINTERS: dict[str, Callable[..., None]] = {

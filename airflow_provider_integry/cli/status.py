@@ -13,15 +13,17 @@ from airflow_provider_integry.cli.output import Row, print_rows
 _UNITS = ((86400.0, "d"), (3600.0, "h"), (60.0, "min"), (1.0, "s"))
 
 
-@command(is_quiet=True)
+@command()
 def status(args: Namespace) -> None:
     """Show where authorizations stand."""
     standings = list_standings(local_store(), args.conn_id, args.end_user)
     render = describe if args.output in ("table", "plain") else export
     count = print_rows((render(one) for one in standings), args.output)
     if count == 0 and args.conn_id is not None:
-        whose = f"of end user '{args.end_user}'" if args.end_user is not None else "and no such connection of our types"
-        raise SystemExit(f"Connection '{args.conn_id}': there is no authorization {whose}.")
+        what = "no authorization, and no connection of this provider's types"
+        if args.end_user is not None:
+            what = f"no authorization of end user '{args.end_user}'"
+        raise SystemExit(f"Connection '{args.conn_id}': there is {what}.")
 
 
 def export(standing: Standing) -> Row:
