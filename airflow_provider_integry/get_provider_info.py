@@ -86,6 +86,7 @@ def get_provider_info() -> dict[str, Any]:
         "sensors": [_modules("sensors.authorization")],
         "triggers": [_modules("triggers.activity", "triggers.authorization")],
         "connection-types": [_build_connection_type(item) for item in CONNECTION_TYPES],
+        "cli": [f"{__package__}.cli.get_commands"],
         "db-managers": [f"{__package__}.authorizations.manager.IntegryDBManager"],
         "config": {
             "integry": {

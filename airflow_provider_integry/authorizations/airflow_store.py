@@ -37,9 +37,15 @@ def local_store() -> AuthorizationStore:
 
 
 @cache
+def local_journal() -> Journal:
+    """Return this process's journal."""
+    return Journal(config.journal_folder())
+
+
+@cache
 def local_refresher() -> Refresher:
     """Return this process's refresher."""
-    return Refresher(local_store(), Journal(config.journal_folder()), AirflowEvents())
+    return Refresher(local_store(), local_journal(), AirflowEvents())
 
 
 def read_settings(conn_id: str) -> ConnectionSettings | None:
@@ -48,6 +54,12 @@ def read_settings(conn_id: str) -> ConnectionSettings | None:
     Raises:
         ConnectionConfigError: A field of it is missing or wrong.
     """
+    raw = read_raw(conn_id)
+    return parse_connection(raw) if raw else None
+
+
+def read_raw(conn_id: str) -> RawConnection | None:
+    """Return a connection's columns, unchecked; None where there is none."""
     # Lazy for start-up cost: the models are needed by processes with the database alone.
     from airflow.models.connection import Connection
     from airflow.sdk.exceptions import AirflowNotFoundException
@@ -61,7 +73,7 @@ def read_settings(conn_id: str) -> ConnectionSettings | None:
         )
     except AirflowNotFoundException:
         return None
-    return parse_connection(read_columns(found))
+    return read_columns(found)
 
 
 def read_columns(connection: Any) -> RawConnection:

@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from airflow_provider_integry.authorizations.crypto import seal, unseal
+from airflow_provider_integry.authorizations.crypto import reseal, seal, unseal
 from airflow_provider_integry.authorizations.grant import GrantSecrets
 from airflow_provider_integry.errors import StoreNotReadyError, UnreadableGrantError
 
@@ -51,6 +51,11 @@ class Journal:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
+    @property
+    def folder(self) -> Path:
+        """The folder."""
+        return self._folder
+
     def write(self, entry: JournalEntry) -> None:
         """Write an entry so that it survives the end of this process and of the machine's power.
 
@@ -65,19 +70,7 @@ class Journal:
             "values": entry.values,
             "sealed": seal(entry.secrets, place),
         }
-        path = self._folder / f"{place}{_SUFFIX}"
-        temporary = path.with_suffix(f".{os.getpid()}.tmp")
-        try:
-            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-                file.write(msgspec.json.encode(data))
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(path)
-            self._sync_folder()
-        except OSError as error:
-            problem = f"The journal folder '{self._folder}' cannot be written ({error.strerror})"
-            raise StoreNotReadyError(f"{problem}; set option [integry] journal_folder to one that can.") from None
+        self._write(self._path(entry.digest, entry.generation), data)
 
     def find(self, digest: str, generation: int) -> JournalEntry | None:
         """Return the entry that was obtained from this generation of a row; None where there is none.
@@ -85,7 +78,26 @@ class Journal:
         Raises:
             UnreadableGrantError: It cannot be decrypted or is damaged.
         """
-        return self._read(self._folder / f"{_place(digest, generation)}{_SUFFIX}")
+        data = self._read(self._path(digest, generation))
+        if data is None:
+            return None
+        # The place asked for, not the one that the file names: a file under another name is refused.
+        secrets = unseal(data["sealed"], _place(digest, generation))
+        return JournalEntry(digest, data["made_at"], generation, secrets, data["values"])
+
+    def reseal(self, digest: str, generation: int) -> bool:
+        """Encrypt an entry anew, with the first of Airflow's Fernet keys; return whether it was there.
+
+        Raises:
+            UnreadableGrantError: It cannot be decrypted or is damaged.
+            StoreNotReadyError: The folder cannot be written.
+        """
+        path = self._path(digest, generation)
+        data = self._read(path)
+        if data is None:
+            return False
+        self._write(path, {**data, "sealed": reseal(data["sealed"])})
+        return True
 
     def remove(self, digest: str, generation: int) -> None:
         """Remove an entry that is stored or no longer needed, and what older ones a crash has left behind."""
@@ -103,16 +115,33 @@ class Journal:
         parts = (path.stem.rpartition("-") for path in sorted(self._folder.glob(f"*{_SUFFIX}")))
         return [(digest, int(number)) for digest, _, number in parts if number.isdigit()]
 
-    def _read(self, path: Path) -> JournalEntry | None:
+    def _path(self, digest: str, generation: int) -> Path:
+        return self._folder / f"{_place(digest, generation)}{_SUFFIX}"
+
+    def _write(self, path: Path, data: dict[str, Any]) -> None:
+        temporary = path.with_suffix(f".{os.getpid()}.tmp")
+        try:
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+                file.write(msgspec.json.encode(data))
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
+            self._sync_folder()
+        except OSError as error:
+            problem = f"The journal folder '{self._folder}' cannot be written ({error.strerror})"
+            raise StoreNotReadyError(f"{problem}; set option [integry] journal_folder to one that can.") from None
+
+    def _read(self, path: Path) -> dict[str, Any] | None:
         try:
             data = msgspec.json.decode(path.read_bytes())
         except FileNotFoundError:
             return None
-        except (OSError, msgspec.DecodeError):
-            raise UnreadableGrantError(f"in the journal file '{path.name}' is damaged") from None
-        place = _place(data["digest"], data["generation"])
-        secrets = unseal(data["sealed"], place)
-        return JournalEntry(data["digest"], data["made_at"], data["generation"], secrets, data["values"])
+        except (OSError, msgspec.DecodeError, UnicodeDecodeError):
+            data = None
+        if not _is_entry(data):
+            raise UnreadableGrantError(f"in the journal file '{path.name}' is damaged")
+        return dict(data)
 
     def _sync_folder(self) -> None:
         # A new name is on the disk only when its folder is.
@@ -121,6 +150,11 @@ class Journal:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+
+def _is_entry(data: Any) -> bool:
+    kinds = {"digest": str, "made_at": float, "generation": int, "sealed": str, "values": dict}
+    return isinstance(data, dict) and all(isinstance(data.get(name), kind) for name, kind in kinds.items())
 
 
 def _place(digest: str, generation: int) -> str:

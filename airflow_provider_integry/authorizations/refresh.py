@@ -50,6 +50,7 @@ from airflow_provider_integry.errors import (
     TokenResponseError,
     UnreadableGrantError,
 )
+from airflow_provider_integry.secret import Secret
 
 log = logging.getLogger(__name__)
 # All requests of one refresh together. The lease is longer, so that nobody takes over while an answer
@@ -378,17 +379,7 @@ class Refresher:
                 " integry import'."
             )
             raise NotAuthorizedError(subject.key.conn_id, subject.key.end_user, reason)
-        secrets = GrantSecrets(refresh_token=subject.seed)
-        is_new = self.store.add(
-            subject.key,
-            {
-                "conn_type": subject.conn_type,
-                "binding": subject.binding,
-                "is_grant": subject.is_grant,
-                "seed": subject.seed_digest,
-                "sealed": seal(secrets, subject.key.digest),
-            },
-        )
+        is_new = self.store.add(subject.key, fresh_values(subject, subject.seed))
         row = self.store.find(subject.key.digest)
         if is_new and row is not None:
             self._report_import(subject, row)
@@ -407,14 +398,19 @@ def explain(row: Authorization, verdict: str) -> IntegryError:
     return NotAuthorizedError(row.conn_id, row.end_user, "its token cannot be renewed. Authorize again.")
 
 
-def fresh_values(subject: Subject) -> dict[str, Any]:
-    """Return the columns of a row that starts over with what the connection says now."""
+def fresh_values(subject: Subject, refresh_token: Secret | None) -> dict[str, Any]:
+    """Return the columns of a row that starts over with what the connection says now.
+
+    Args:
+        subject: The authorization.
+        refresh_token: What its first token is obtained with; None where the connection alone suffices.
+    """
     return {
         "conn_type": subject.conn_type,
         "binding": subject.binding,
         "is_grant": subject.is_grant,
         "seed": subject.seed_digest,
-        "sealed": seal(GrantSecrets(refresh_token=subject.seed), subject.key.digest),
+        "sealed": seal(GrantSecrets(refresh_token=refresh_token), subject.key.digest),
         "state": "active",
         "is_rotating": False,
         "failures": 0,
@@ -428,6 +424,9 @@ def fresh_values(subject: Subject) -> dict[str, Any]:
                 "forced_at",
                 "grant_ends_at",
                 "scopes",
+                # Who it was for is not who it is for.
+                "account_id",
+                "account_name",
                 "unknown_since",
                 "cool_until",
                 "cool_for",
@@ -446,7 +445,7 @@ def _renewed_values(subject: Subject, row: Authorization) -> dict[str, Any] | No
         is_new = True
     else:
         return _corrected_values(subject, row)
-    return {**fresh_values(subject), "generation": row.generation + 1} if is_new else None
+    return {**fresh_values(subject, subject.seed), "generation": row.generation + 1} if is_new else None
 
 
 def _corrected_values(subject: Subject, row: Authorization) -> dict[str, Any] | None:
@@ -480,7 +479,9 @@ def _loss(subject: Subject, cause: str, error: IntegryError | None) -> Reauthori
             " A refresh was sent and its answer never arrived; the refresh token is used up"
             f"{' since' if error is None else ', as the service says now'}.{said}"
         )
-    reason = f"the grant is lost ({cause}).{said} Authorize again, or paste a new refresh token."
+    # An invalid_grant says by itself what to do.
+    advice = "" if isinstance(error, InvalidGrantError) else " Authorize again, or paste a new refresh token."
+    reason = f"the grant is lost ({cause}).{said}{advice}"
     return ReauthorizationNeededError(subject.key.conn_id, subject.key.end_user, reason, cause)
 
 

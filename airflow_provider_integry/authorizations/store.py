@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Double, Select, case, delete, func, insert, literal, or_, select, update
+from sqlalchemy import Double, Select, case, delete, func, insert, literal, null, or_, select, update
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 
 from airflow_provider_integry.authorizations.grant import Authorization, AuthorizationKey
@@ -61,18 +61,48 @@ class AuthorizationStore:
             rows = connection.execute(_select().where(table.c.digest.in_(digests)))
             return {row.digest: row for found in rows if (row := _build(found))}
 
+    def walk(
+        self,
+        *,
+        conn_id: str | None = None,
+        end_user: str | None = None,
+        page_rows: int = 1000,
+        with_sealed: bool = True,
+    ) -> Iterator[list[Authorization]]:
+        """Return all authorizations, page by page; what is added meanwhile is among them.
+
+        Args:
+            conn_id: Only of this connection, exactly as written, also on databases that fold case.
+            end_user: Only of this end user, likewise.
+            page_rows: Most rows of a page.
+            with_sealed: Whether to read the encrypted part; `sealed` is None otherwise.
+        """
+        after_id = 0
+        while page := self.list_page(
+            conn_id=conn_id, end_user=end_user, after_id=after_id, limit=page_rows, with_sealed=with_sealed
+        ):
+            after_id = page[-1].id
+            yield [row for row in page if conn_id in (None, row.conn_id) and end_user in (None, row.end_user)]
+
     def list_page(
-        self, *, conn_id: str | None = None, end_user: str | None = None, after_id: int = 0, limit: int = 1000
+        self,
+        *,
+        conn_id: str | None = None,
+        end_user: str | None = None,
+        after_id: int = 0,
+        limit: int = 1000,
+        with_sealed: bool = True,
     ) -> list[Authorization]:
         """Return authorizations in the order of their ids, a page at a time.
 
         Args:
-            conn_id: Only of this connection.
-            end_user: Only of this end user.
+            conn_id: Only of this connection, as the database compares texts.
+            end_user: Only of this end user, likewise.
             after_id: Id of the last row of the page before.
             limit: Most rows.
+            with_sealed: Whether to read the encrypted part; `sealed` is None otherwise.
         """
-        query = _select().where(table.c.id > after_id).order_by(table.c.id).limit(limit)
+        query = _select(with_sealed=with_sealed).where(table.c.id > after_id).order_by(table.c.id).limit(limit)
         if conn_id is not None:
             query = query.where(table.c.conn_id == conn_id)
         if end_user is not None:
@@ -218,8 +248,10 @@ class AuthorizationStore:
             yield connection
 
 
-def _select() -> Select[Any]:
-    return select(*(table.c[name] for name in _NAMES), epoch_now().label("now"))
+def _select(*, with_sealed: bool = True) -> Select[Any]:
+    left_out = () if with_sealed else ("sealed",)
+    columns = [null().label(name) if name in left_out else table.c[name] for name in _NAMES]
+    return select(*columns, epoch_now().label("now"))
 
 
 def _build(row: Any) -> Authorization | None:

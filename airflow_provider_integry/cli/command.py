@@ -1,0 +1,52 @@
+"""What all commands share: Airflow's own treatment of commands, errors as last lines, and the question."""
+
+from __future__ import annotations
+
+import functools
+from argparse import Namespace
+from collections.abc import Callable
+from typing import cast
+
+from airflow.utils import cli as cli_utils
+from airflow.utils.cli import suppress_logs_and_warning
+from airflow.utils.providers_configuration_loader import providers_configuration_loaded
+
+from airflow_provider_integry.errors import IntegryError
+
+Command = Callable[[Namespace], None]
+
+
+def command(*, needs_airflow_tables: bool = True, is_quiet: bool = True) -> Callable[[Command], Command]:
+    """Decorate a function as a command: noted in the audit log, with the providers' options, and without tracebacks.
+
+    Args:
+        needs_airflow_tables: Whether Airflow's own tables are made and migrated first, where Airflow is set to
+            do that.
+        is_quiet: Whether log lines are kept out of what is printed, unless --verbose asks for them.
+    """
+
+    def decorate(function: Command) -> Command:
+        @functools.wraps(function)
+        def run(args: Namespace) -> None:
+            try:
+                function(args)
+            except IntegryError as error:
+                raise SystemExit(str(error)) from None
+
+        # The audit log's name for it: what Airflow calls 'cli_upgrade' is nobody's in particular.
+        run.__name__ = f"integry_{function.__name__}"
+        loaded = providers_configuration_loaded(run)
+        quiet = suppress_logs_and_warning(loaded) if is_quiet else loaded
+        return cast("Command", cli_utils.action_cli(check_db=needs_airflow_tables)(quiet))
+
+    return decorate
+
+
+def confirm(question: str) -> None:
+    """Ask on the terminal, and end the command unless the answer is yes."""
+    try:
+        answer = input(f"{question} [y/N] ")
+    except EOFError:
+        raise SystemExit("\nNobody is there to answer; nothing was done. Give --yes to go on without asking.") from None
+    if answer.strip().lower() not in ("y", "yes"):
+        raise SystemExit("Nothing was done.")

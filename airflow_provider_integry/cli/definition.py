@@ -1,0 +1,133 @@
+"""Names, arguments and help of the commands; imports nothing heavy, because every ``airflow`` command does."""
+
+from __future__ import annotations
+
+from airflow.cli.cli_config import (
+    ARG_OUTPUT,
+    ARG_VERBOSE,
+    ARG_YES,
+    ActionCommand,
+    Arg,
+    CLICommand,
+    GroupCommand,
+    lazy_load_command,
+)
+
+_PACKAGE = "airflow_provider_integry.cli"
+
+CONN_ID = Arg(("conn_id",), help="Airflow connection", metavar="CONN_ID")
+ANY_CONN_ID = Arg(
+    ("conn_id",), help="Only this connection's authorizations; all where it is left out", metavar="CONN_ID", nargs="?"
+)
+END_USER = Arg(
+    ("--end-user",), help="End user that the authorization is for (default: the connection's own)", metavar="TEXT"
+)
+ACCOUNT = Arg(("--account",), help="Which of several accounts (default: the only one)", metavar="TEXT")
+FILE = Arg(
+    ("-f", "--file"),
+    help=(
+        "File that holds the refresh token and nothing else; '-' is standard input. Without it the token is read from"
+        " standard input, and asked for without echo where that is a terminal. There is no argument for the token"
+        " itself: command lines are kept in shells, process lists and Airflow's audit log"
+    ),
+    metavar="PATH",
+)
+VERIFY = Arg(
+    ("--verify",),
+    help="Obtain a token with it at once, and say what came of it (exit status 1 when it is refused)",
+    action="store_true",
+)
+TO_REVISION = Arg(("--revision",), help="Revision to migrate to (default: the newest)", metavar="ID")
+BACK_TO_REVISION = Arg(
+    ("--revision",), help="Revision to go back to; 'base' removes the tables", metavar="ID", required=True
+)
+
+_DATABASE = (
+    ActionCommand(
+        name="upgrade",
+        help="Make or migrate the provider's tables",
+        description=(
+            "Make the provider's tables in Airflow's database, or migrate them. 'airflow db migrate' does the same"
+            " after Airflow's own migrations; this command is for installing or upgrading the provider alone."
+        ),
+        func=lazy_load_command(f"{_PACKAGE}.database.upgrade"),
+        args=(TO_REVISION, ARG_VERBOSE),
+    ),
+    ActionCommand(
+        name="downgrade",
+        help="Take the provider's tables back, which may lose grants",
+        description=(
+            "Take the provider's tables back to an earlier revision. With 'base' the tables are removed with every"
+            " grant in them. Airflow's own 'db downgrade' never does this."
+        ),
+        func=lazy_load_command(f"{_PACKAGE}.database.downgrade"),
+        args=(BACK_TO_REVISION, ARG_YES, ARG_VERBOSE),
+    ),
+    ActionCommand(
+        name="check",
+        help="Check that the provider's tables are those of this version",
+        description="Compare the revision of the tables with this version's; exit status 1 when they differ.",
+        func=lazy_load_command(f"{_PACKAGE}.database.check"),
+        args=(ARG_VERBOSE,),
+    ),
+)
+
+COMMANDS: list[CLICommand] = [
+    GroupCommand(
+        name="integry",
+        help="Look after authorizations of Integry connections",
+        description="Look after the grants that the Integry provider keeps in Airflow's database.",
+        subcommands=(
+            ActionCommand(
+                name="status",
+                help="Show where authorizations stand",
+                description=(
+                    "Show every authorization: what is kept in the database, and the connections of this provider's"
+                    " types in the database and in this process's environment that nothing is kept of. Reads no"
+                    " secret of a grant and asks no service."
+                ),
+                func=lazy_load_command(f"{_PACKAGE}.status.status"),
+                args=(ANY_CONN_ID, END_USER, ARG_OUTPUT, ARG_VERBOSE),
+            ),
+            ActionCommand(
+                name="import",
+                help="Make a refresh token that was obtained elsewhere the grant of a connection",
+                description=(
+                    "Make a refresh token the grant of a connection of type 'integry_oauth2' with grant type"
+                    " 'refresh_token', in the place of any that is there. The token is read from a file or standard"
+                    " input."
+                ),
+                epilog="Example: pass show crm/refresh-token | airflow integry import crm --end-user acme --verify",
+                func=lazy_load_command(f"{_PACKAGE}.grants.import_token"),
+                args=(CONN_ID, END_USER, ACCOUNT, FILE, VERIFY, ARG_VERBOSE),
+            ),
+            ActionCommand(
+                name="revoke",
+                help="Wipe a grant",
+                description=(
+                    "Wipe a grant in Airflow's database, so that no task gets a token from it any more. The service"
+                    " is not told: tokens that tasks hold already work until they end, so revoke the grant there too."
+                ),
+                func=lazy_load_command(f"{_PACKAGE}.grants.revoke"),
+                args=(CONN_ID, END_USER, ACCOUNT, ARG_YES, ARG_VERBOSE),
+            ),
+            ActionCommand(
+                name="rotate-keys",
+                help="Encrypt all grants anew with the first Fernet key",
+                description=(
+                    "Encrypt every grant, and the journal entries of this machine, anew with the first key of option"
+                    " [core] fernet_key. May run while tasks and API servers work, and may be repeated. Run it after"
+                    " every process has been restarted with 'new,old', and 'airflow rotate-fernet-key' beside it for"
+                    " Airflow's own data; then take the old key away. Exit status 1 when a grant cannot be decrypted."
+                ),
+                func=lazy_load_command(f"{_PACKAGE}.keys.rotate"),
+                args=(ARG_VERBOSE,),
+            ),
+            GroupCommand(
+                name="db",
+                help="Make, migrate and remove the provider's tables",
+                subcommands=_DATABASE,
+            ),
+        ),
+    )
+]

@@ -1,0 +1,78 @@
+"""Rows on standard output, in the formats of Airflow's own commands, however many there are."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+from typing import Any
+
+Row = dict[str, Any]
+PAGE_ROWS = 1000
+
+
+def print_rows(rows: Iterable[Row], output: str) -> int:
+    """Print rows as they come, sorted within each page; return how many there were.
+
+    Args:
+        rows: All with the same keys.
+        output: `table`, `plain`, `json` or `yaml`. Tables get a header for each page of 1000 rows.
+    """
+    print_page = _PRINTERS[output]
+    count = 0
+    for page in _split(rows):
+        print_page(sorted(page, key=_sort_key), is_first=count == 0)
+        count += len(page)
+    if count == 0:
+        print({"json": "[]", "yaml": "[]"}.get(output, "No data found"))
+    elif output == "json":
+        print("\n]")
+    return count
+
+
+def _split(rows: Iterable[Row]) -> Iterator[list[Row]]:
+    source = iter(rows)
+    while page := list(islice(source, PAGE_ROWS)):
+        yield page
+
+
+def _sort_key(row: Row) -> tuple[str, str, str]:
+    return row["conn_id"], row["end_user"] or "", row["account"] or ""
+
+
+def _print_table(page: list[Row], *, is_first: bool) -> None:
+    # Lazy for start-up cost: rich is needed for tables alone.
+    from airflow.cli.simple_table import AirflowConsole
+
+    # A column that says nothing on a whole page takes the place of those that do.
+    used = [name for name in page[0] if any(row[name] for row in page)]
+    AirflowConsole().print_as(data=[{name: row[name] for name in used} for row in page], output="table")
+
+
+def _print_plain(page: list[Row], *, is_first: bool) -> None:
+    # Lazy for start-up cost, as above.
+    from airflow.cli.simple_table import AirflowConsole
+
+    AirflowConsole().print_as(data=page, output="plain")
+
+
+def _print_json(page: list[Row], *, is_first: bool) -> None:
+    lines = ",\n".join(json.dumps(row, ensure_ascii=False) for row in page)
+    print(f"[\n{lines}" if is_first else f",\n{lines}", end="")
+
+
+def _print_yaml(page: list[Row], *, is_first: bool) -> None:
+    # Lazy for start-up cost, as above.
+    import yaml
+
+    # The C library's writer, where PyYAML has it, is several times as fast.
+    dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+    print(yaml.dump(page, Dumper=dumper, sort_keys=False, allow_unicode=True, width=1000), end="")
+
+
+_PRINTERS: dict[str, Callable[..., None]] = {
+    "table": _print_table,
+    "plain": _print_plain,
+    "json": _print_json,
+    "yaml": _print_yaml,
+}
