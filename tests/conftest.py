@@ -7,7 +7,7 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from cryptography.fernet import Fernet
@@ -43,3 +43,17 @@ def _fresh_masker() -> Iterator[None]:
     yield
     if masker := sys.modules.get("airflow.sdk._shared.secrets_masker.secrets_masker"):
         masker.reset_secrets_masker()
+
+
+@pytest.fixture
+def set_fernet_keys(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
+    """Give Airflow Fernet keys for the time of one test: ``set_fernet_keys(new, old)``; without any it has none."""
+    # Lazy, so that tests that need no encryption do not import Airflow's models.
+    from airflow.models.crypto import get_fernet
+
+    def put(*keys: str) -> None:
+        monkeypatch.setenv("AIRFLOW__CORE__FERNET_KEY", ",".join(keys))
+        get_fernet.cache_clear()
+
+    yield put
+    get_fernet.cache_clear()

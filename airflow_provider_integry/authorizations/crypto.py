@@ -49,7 +49,7 @@ def unseal(sealed: str, place: str) -> GrantSecrets:
         data = msgspec.json.decode(_fernet().decrypt(sealed.encode("ascii")))
     except (InvalidToken, UnicodeEncodeError, msgspec.DecodeError):
         raise UnreadableGrantError("cannot be decrypted with Airflow's Fernet key") from None
-    found = str(data.pop("place", ""))
+    found = str(data.pop("place", "")) if isinstance(data, dict) else ""
     if not hmac.compare_digest(found.encode(), place.encode()):
         raise UnreadableGrantError("was encrypted for another authorization")
     kept: dict[str, Any] = {name: data[name] for name in _TEXTS if name in data}

@@ -101,4 +101,6 @@ def _epoch_now_sqlite(element: epoch_now, compiler: Any, **options: Any) -> str:
 @compiles(epoch_now, "mysql")
 @compiles(epoch_now, "mariadb")
 def _epoch_now_mysql(element: epoch_now, compiler: Any, **options: Any) -> str:
-    return "CAST(UNIX_TIMESTAMP(SYSDATE(6)) AS DOUBLE)"
+    # Not UNIX_TIMESTAMP(SYSDATE()): that takes local time back to UTC, and is an hour off in the hour that
+    # summer time ends with.
+    return "(TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6)) / 1e6)"

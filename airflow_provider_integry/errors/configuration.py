@@ -73,6 +73,7 @@ class ConnectorNotFoundError(ConfigurationError):
         )
         self.name = name
         self.looked_in = looked_in
+        self.suggestion = suggestion
 
 
 class ConnectorFormatError(ConfigurationError):
@@ -106,6 +107,7 @@ class UnknownActivityError(ConfigurationError):
         self.connector = connector
         self.activity = activity
         self.known = known
+        self.suggestion = suggestion
 
 
 class InvalidInputError(ConfigurationError):
