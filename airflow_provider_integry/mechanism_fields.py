@@ -167,6 +167,15 @@ OAUTH2_FIELDS: tuple[Field, ...] = by_section(
             "secret",
         ),
         Field(
+            "grant_lifetime_days",
+            "Grant ends after days",
+            "For grant type refresh_token: the service ends a grant this many days after consent, whatever is done."
+            " Used to warn in time where the service's answers do not tell. Empty: no such end.",
+            "number",
+            minimum=1,
+            placeholder="365",
+        ),
+        Field(
             "scopes",
             "Scopes",
             "What is asked for, separated by spaces or commas.",
@@ -300,7 +309,9 @@ OAUTH2_FIELDS: tuple[Field, ...] = by_section(
             "scope_separator basic_encoding exchange_method exchange_format audience resource exchange_params"
             " param_names exchange_headers dpop"
         ),
-        "Token answer": "answer_path expires_path expires_unit lifetime_s header_name header_prefix",
+        "Token answer": (
+            "answer_path expires_path expires_unit lifetime_s grant_lifetime_days header_name header_prefix"
+        ),
     },
 )
 

@@ -58,6 +58,7 @@ class OAuth2Settings:
         method: POST, or GET with the parameters in the query.
         uses_dpop: Whether tokens are bound to a key that each request proves (RFC 9449).
         allow_http: Whether endpoints that discovery finds may be http.
+        grant_lifetime_s: Seconds from the consent to the end of the grant, whatever is done.
     """
 
     grant_type: GrantType
@@ -85,6 +86,7 @@ class OAuth2Settings:
     method: Literal["POST", "GET"] = "POST"
     uses_dpop: bool = False
     allow_http: bool = False
+    grant_lifetime_s: float | None = None
 
     @property
     def secrets(self) -> tuple[Secret, ...]:

@@ -60,7 +60,10 @@ authorization = Table(
     Column("advise_at", Double),
     Column("require_at", Double),
     Column("refreshed_at", Double),
+    # The end that nothing but a new consent moves; None when unknown.
     Column("grant_ends_at", Double),
+    # Where each renewal moves the end: how long the service lets a grant lie idle.
+    Column("idle_limit_s", Double),
     Column("scopes", Text),
     Column("account_id", String(255)),
     Column("account_name", String(255)),
