@@ -129,15 +129,14 @@ class BrokerClient:
             response = yield from post(STATUS_PATH, msgspec.json.encode(StatusRequest([item])))
             if response.status == 200:
                 found = msgspec.json.decode(response.body, type=StatusAnswer).authorizations[0]
-                if found is not None or attempt:
-                    return found
-            elif attempt or response.status != 401:
-                raise self._explain(read_problem(response), response, key)
+                return found
+            if attempt or response.status not in (401, 404):
+                break
             self._skew_s = read_skew(response, self._skew_s)
             forget_secret()
-            if response.status == 200:
+            if response.status == 404:
                 yield Pause(SECOND_TRY_S)
-        return None
+        raise self._explain(read_problem(response), response, key)
 
     def _key(self) -> Steps[ProofKey]:
         return derive_key((yield from find_secret()), self._settings)

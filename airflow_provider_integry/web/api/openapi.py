@@ -70,7 +70,7 @@ def describe_operation(name: str, request: type, answer: type, *, has_proof: boo
         "requestBody": {"required": True, "content": _json(request)},
         "responses": {
             "200": {"description": "The answer.", "content": _json(answer)},
-            **{str(status): _problem(status, text) for status, text in _PROBLEMS.items() if has_proof or status != 404},
+            **{str(status): _problem(status, text) for status, text in _PROBLEMS.items()},
         },
         "security": [{_SCHEME: []}] if has_proof else [],
     }

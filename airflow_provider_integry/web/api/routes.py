@@ -6,7 +6,6 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
-from functools import wraps
 from typing import Any, TypeVar
 
 import msgspec
@@ -36,7 +35,7 @@ from airflow_provider_integry.web.api.problems import ProblemError, answer, desc
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
-Handler = Callable[[Request], Awaitable[Response]]
+Handler = Callable[[Broker, Request], Awaitable[Response]]
 MAX_BODY = 2 * 1024 * 1024
 # A holder asks again at least this often, so that a grant that was replaced is noticed.
 _MOST_S, _LEAST_S = 300.0, 5.0
@@ -49,52 +48,59 @@ _NO_STORE = {"Cache-Control": "no-store"}
 def build_router(broker: Broker) -> APIRouter:
     """Return the routes, over one broker."""
     router = APIRouter()
-
-    @router.post(CREDENTIALS_PATH, **describe_operation("credentials", CredentialsRequest, CredentialsAnswer))
-    @_answers
-    async def credentials(request: Request) -> Response:
-        """Return a token that is good now; wait a few seconds while it is renewed."""
-        started, asked = time.monotonic(), await _read(request, CredentialsRequest)
-        claims = build_claims(asked.conn_id, asked.end_user, asked.account)
-        try:
-            known = await broker.authenticate(_bearer(request), claims)
-        except ProofError as error:
-            raise _explain(error) from None
-        if known is None:
-            await _take_time(started)
-            raise not_found()
-        subject = broker.subject_of(known, asked.end_user, asked.account)
-        return _json(_build_answer(await broker.hand_out(subject, asked.rejected)))
-
-    @router.post(STATUS_PATH, **describe_operation("status", StatusRequest, StatusAnswer, has_proof=False))
-    @_answers
-    async def status(request: Request) -> Response:
-        """Return the status of each authorization; null where there is no right to know."""
-        started, asked = time.monotonic(), await _read(request, StatusRequest)
-        if len(asked.authorizations) > MAX_STATUS_ITEMS:
-            detail = f"Ask for at most {MAX_STATUS_ITEMS} authorizations at once."
-            raise ProblemError("too-many", 400, "Too many authorizations", detail)
-        subjects = [await _subject_of(broker, item) for item in asked.authorizations]
-        statuses = await broker.statuses(subjects)
-        if None in subjects:
-            await _take_time(started)
-        return _json(StatusAnswer(statuses))
-
-    @router.post(KEEP_ALIVE_PATH, **describe_operation("keep_alive", KeepAliveRequest, KeepAliveAnswer))
-    @_answers
-    async def keep_alive(request: Request) -> Response:
-        """Renew grants that nobody has used for a while, for a few seconds; tell how to go on."""
-        started = time.monotonic()
-        try:
-            is_welcome = await broker.authenticate_keeper(_bearer(request))
-        except ProofError as error:
-            raise _explain(error) from None
-        if not is_welcome:
-            await _take_time(started)
-            raise not_found()
-        return _json(await broker.keep_alive(await _read(request, KeepAliveRequest)))
-
+    for path, handler, asked, answered, has_proof in (
+        (CREDENTIALS_PATH, credentials, CredentialsRequest, CredentialsAnswer, True),
+        (STATUS_PATH, status, StatusRequest, StatusAnswer, False),
+        (KEEP_ALIVE_PATH, keep_alive, KeepAliveRequest, KeepAliveAnswer, True),
+    ):
+        described = describe_operation(handler.__name__, asked, answered, has_proof=has_proof)
+        router.add_api_route(
+            path, _answers(handler, broker), methods=["POST"], description=handler.__doc__, **described
+        )
     return router
+
+
+async def credentials(broker: Broker, request: Request) -> Response:
+    """Return a token that is good now; wait a few seconds while it is renewed."""
+    started, asked = time.monotonic(), await _read(request, CredentialsRequest)
+    claims = build_claims(asked.conn_id, asked.end_user, asked.account)
+    try:
+        known = await broker.authenticate(_bearer(request), claims)
+    except ProofError as error:
+        raise _explain(error) from None
+    if known is None:
+        await _take_time(started)
+        raise not_found()
+    subject = broker.subject_of(known, asked.end_user, asked.account)
+    return _json(_build_answer(await broker.hand_out(subject, asked.rejected)))
+
+
+async def status(broker: Broker, request: Request) -> Response:
+    """Return the status of each authorization, each with a proof of its own; null where there is no right to know."""
+    started, asked = time.monotonic(), await _read(request, StatusRequest)
+    if len(asked.authorizations) > MAX_STATUS_ITEMS:
+        detail = f"Ask for at most {MAX_STATUS_ITEMS} authorizations at once."
+        raise ProblemError("too-many", 400, "Too many authorizations", detail)
+    subjects = [await _subject_of(broker, item) for item in asked.authorizations]
+    statuses = await broker.statuses(subjects)
+    if None in subjects or not subjects:
+        await _take_time(started)
+    if not any(subjects):
+        raise not_found()
+    return _json(StatusAnswer(statuses))
+
+
+async def keep_alive(broker: Broker, request: Request) -> Response:
+    """Renew grants that nobody has used for a while, for a few seconds; tell how to go on."""
+    started = time.monotonic()
+    try:
+        is_welcome = await broker.authenticate_keeper(_bearer(request))
+    except ProofError as error:
+        raise _explain(error) from None
+    if not is_welcome:
+        await _take_time(started)
+        raise not_found()
+    return _json(await broker.keep_alive(await _read(request, KeepAliveRequest)))
 
 
 async def _take_time(started: float) -> None:
@@ -110,13 +116,12 @@ async def _subject_of(broker: Broker, item: StatusItem) -> Any:
     return broker.subject_of(known, item.end_user, item.account) if known else None
 
 
-def _answers(handler: Handler) -> Handler:
+def _answers(handler: Handler, broker: Broker) -> Callable[[Request], Awaitable[Response]]:
     """Turn errors into problems."""
 
-    @wraps(handler)
     async def handle(request: Request) -> Response:
         try:
-            return await handler(request)
+            return await handler(broker, request)
         except ProblemError as error:
             return answer(error.problem)
         except IntegryError as error:
