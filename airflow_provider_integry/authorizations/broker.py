@@ -7,6 +7,8 @@ import logging
 import time
 from typing import NamedTuple
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from airflow_provider_integry.authorizations import metrics
 from airflow_provider_integry.authorizations.airflow_store import (
     ensure_installation_secret,
@@ -31,7 +33,12 @@ from airflow_provider_integry.authorizations.refresh import HandedOut, Refresher
 from airflow_provider_integry.authorizations.status import build_status
 from airflow_provider_integry.authorizations.steps import arun_steps, run_in_thread
 from airflow_provider_integry.authorizations.subject import Subject, build_subject, is_brokered
-from airflow_provider_integry.errors import IntegryError, RefreshInProgressError
+from airflow_provider_integry.errors import (
+    ConfigurationError,
+    IntegryError,
+    RefreshInProgressError,
+    StoreUnavailableError,
+)
 from airflow_provider_integry.settings import ConnectionSettings
 
 log = logging.getLogger(__name__)
@@ -248,13 +255,16 @@ def find_connection(conn_id: str) -> KnownConnection | None:
         StoreError: Airflow's database does not answer, or there is no Fernet key.
     """
     until = time.monotonic() + CONNECTION_LIFE_S
-    secret = ensure_installation_secret()
     try:
+        secret = ensure_installation_secret()
         settings = read_settings(conn_id)
-    except IntegryError as error:
+        team = team_of(conn_id)
+    except ConfigurationError as error:
         # The task sees the same fields and says what is wrong with them.
         log.warning("%s", error)
         return None
+    except SQLAlchemyError as error:
+        raise StoreUnavailableError(f"Airflow's database does not answer ({type(error).__name__}).") from None
     if settings is None or not is_brokered(settings):
         return None
-    return KnownConnection(settings, derive_key(secret, settings), team_of(conn_id), until)
+    return KnownConnection(settings, derive_key(secret, settings), team, until)

@@ -104,7 +104,9 @@ class Rig:
             "metadata.create_all(settings.engine)\n"
             "from airflow.models.log import Log\n"
             "from airflow.models.connection import Connection\n"
-            "Log.metadata.create_all(settings.engine, tables=[Log.__table__, Connection.__table__])\n"
+            "team = Log.metadata.tables.get('team')\n"
+            "tables = [Log.__table__, Connection.__table__, *([] if team is None else [team])]\n"
+            "Log.metadata.create_all(settings.engine, tables=tables)\n"
         )
         self.run(code)
 

@@ -245,6 +245,7 @@ def test_the_first_task_of_all_lets_the_broker_make_the_secret_and_a_new_one_is_
         task.run(_READ_SECRET.format(database=str(place.rig.home / "airflow.db"), key=place.rig.fernet_key))
         task.run(SYNC)
         first = task.run("result = ask('acme')")
+        assert first.get("result") == "ada", (first, place.rig.server_log(place.port))
         place.rig.run(
             "from airflow.models.connection import Connection\nfrom airflow.utils.session import create_session\n"
             "with create_session(scoped=False) as s:\n"
