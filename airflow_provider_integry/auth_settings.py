@@ -35,6 +35,9 @@ class EmptyFieldError(CredentialFormatError):
 
 
 _UNITS_S = {"seconds": 1.0, "milliseconds": 0.001, "minutes": 60.0}
+_DAY_S = 86_400.0
+# More than anybody keeps a grant.
+_MOST_DAYS = 36_500.0
 _SEPARATORS = {"space": " ", "comma": ",", "plus": "+"}
 
 
@@ -116,6 +119,7 @@ def _build_oauth2(values: FieldValues, base_url: str | None) -> OAuth2Settings:
         header_prefix=_prefix(values.word("header_prefix"), "header_prefix"),
         shape=_shape(values, values.number("lifetime_s")),
         refresh_retry_window_s=values.number("refresh_retry_window") or 0.0,
+        grant_lifetime_s=min(days, _MOST_DAYS) * _DAY_S if (days := values.number("grant_lifetime_days")) else None,
     )
 
 

@@ -107,6 +107,15 @@ OAUTH2_FIELDS: tuple[Field, ...] = by_section(
             "secret",
         ),
         Field(
+            "grant_lifetime_days",
+            "Grant ends after days",
+            "For grant type refresh_token: the service ends a grant this many days after consent, whatever is done."
+            " Used to warn in time where the service's answers do not tell. Empty: no such end.",
+            "number",
+            minimum=1,
+            placeholder="365",
+        ),
+        Field(
             "scopes",
             "Scopes",
             "What is asked for, separated by spaces or commas.",
@@ -263,7 +272,7 @@ OAUTH2_FIELDS: tuple[Field, ...] = by_section(
             " param_names exchange_headers dpop"
         ),
         "Token answer": (
-            "answer_path expires_path expires_unit lifetime_s refresh_retry_window header_name header_prefix"
+            "answer_path expires_path expires_unit lifetime_s refresh_retry_window grant_lifetime_days header_name header_prefix"
             " expired_statuses expired_when"
         ),
     },

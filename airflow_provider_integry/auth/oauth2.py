@@ -68,6 +68,7 @@ class OAuth2Settings:
         allow_http: Whether endpoints that discovery finds may be http.
         refresh_retry_window_s: Seconds after a lost answer during which the old refresh token may be tried
             again; 0 where the server accepts each one once.
+        grant_lifetime_s: Seconds from the consent to the end of the grant, whatever is done.
     """
 
     grant_type: GrantType
@@ -96,6 +97,7 @@ class OAuth2Settings:
     uses_dpop: bool = False
     allow_http: bool = False
     refresh_retry_window_s: float = 0.0
+    grant_lifetime_s: float | None = None
 
     @property
     def secrets(self) -> tuple[Secret, ...]:

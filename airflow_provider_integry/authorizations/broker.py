@@ -7,6 +7,8 @@ import logging
 import time
 from typing import NamedTuple
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from airflow_provider_integry.authorizations import metrics
 from airflow_provider_integry.authorizations.airflow_store import (
     ensure_installation_secret,
@@ -14,21 +16,40 @@ from airflow_provider_integry.authorizations.airflow_store import (
     read_settings,
     team_of,
 )
-from airflow_provider_integry.authorizations.grant import AuthorizationKey, judge
-from airflow_provider_integry.authorizations.messages import PATIENCE_S, Status
-from airflow_provider_integry.authorizations.proof import ProofError, ProofKey, ReplayGuard, check_proof, derive_key
+from airflow_provider_integry.authorizations.grant import Authorization, AuthorizationKey, judge
+from airflow_provider_integry.authorizations.keep_alive import GrantKeeper
+from airflow_provider_integry.authorizations.messages import PATIENCE_S, KeepAliveAnswer, KeepAliveRequest, Status
+from airflow_provider_integry.authorizations.proof import (
+    KEEP_ALIVE_CLAIMS,
+    ProofError,
+    ProofKey,
+    ReplayGuard,
+    check_proof,
+    derive_keep_alive_key,
+    derive_key,
+    make_unknown_key,
+)
 from airflow_provider_integry.authorizations.refresh import HandedOut, Refresher, explain
 from airflow_provider_integry.authorizations.status import build_status
 from airflow_provider_integry.authorizations.steps import arun_steps, run_in_thread
 from airflow_provider_integry.authorizations.subject import Subject, build_subject, is_brokered
-from airflow_provider_integry.errors import IntegryError, RefreshInProgressError
-from airflow_provider_integry.secret import Secret
+from airflow_provider_integry.errors import (
+    ConfigurationError,
+    IntegryError,
+    RefreshInProgressError,
+    StoreUnavailableError,
+)
 from airflow_provider_integry.settings import ConnectionSettings
 
 log = logging.getLogger(__name__)
 # For how long a connection and the key of its proofs are remembered.
 CONNECTION_LIFE_S = 10.0
 MAX_CONNECTIONS = 1000
+# A proof that does not fit a connection that was read longer ago than this is held against it anew: it
+# may have been edited, or the installation's secret replaced.
+SECOND_LOOK_S = 1.0
+# Longer than any connection's name is in Airflow.
+_MAX_CONN_ID = 250
 # A token with less left than this is not worth handing out while a new one is on its way.
 _USABLE_S = 2.0
 
@@ -63,6 +84,8 @@ class Broker:
         self._lookups: dict[str, asyncio.Task[KnownConnection | None]] = {}
         self._flights: dict[str, asyncio.Task[HandedOut]] = {}
         self._replays = ReplayGuard()
+        self._unknown = make_unknown_key()
+        self._keeper = GrantKeeper(self._refresher, self._resolve)
 
     async def authenticate(self, proof: str, claims: dict[str, str]) -> KnownConnection | None:
         """Return the connection that a proof is for; None where there is none or the proof is somebody else's.
@@ -72,22 +95,50 @@ class Broker:
         """
         conn_id = claims["sub"]
         known = await self._look_up(conn_id)
-        # A connection that is not there costs the same work and gets the same answer.
-        key = known.key if known else ProofKey(Secret("00" * 32), "")
-        now = time.time()
         try:
-            nonce = check_proof(proof, key, claims, now=now)
-            if known is None:
-                return None
-            self._replays.check(nonce, now)
+            try:
+                self._check(proof, known, claims)
+            except ProofError as error:
+                if error.is_genuine or known is None or not _is_worth_a_second_look(known):
+                    raise
+                known = await self._look_up(conn_id, anew=True)
+                self._check(proof, known, claims)
         except ProofError as error:
-            metrics.count(f"broker.refused.{error.reason}")
-            own = f"; here the connection's fields have the fingerprint {key.fingerprint}" if known else ""
-            log.warning("A proof for connection %r was refused (%s)%s.", conn_id[:250], error.reason, own)
-            if error.is_genuine and known is not None:
+            own = f"; here the connection's fields have the fingerprint {known.key.fingerprint}" if known else ""
+            _report_refusal(f"for connection {conn_id[:_MAX_CONN_ID]!r}", error, own)
+            if error.is_genuine:
                 raise
             return None
         return known
+
+    async def authenticate_keeper(self, proof: str) -> bool:
+        """Return whether a proof is for keeping grants alive.
+
+        Raises:
+            ProofError: The proof is genuine, and cannot be used (any more).
+        """
+        key = derive_keep_alive_key(await run_in_thread(ensure_installation_secret))
+        try:
+            self._replays.check(check_proof(proof, key, KEEP_ALIVE_CLAIMS, now=time.time()), time.time())
+        except ProofError as error:
+            _report_refusal("for keeping grants alive", error, "")
+            if error.is_genuine:
+                raise
+            return False
+        return True
+
+    async def keep_alive(self, asked: KeepAliveRequest) -> KeepAliveAnswer:
+        """Renew grants that nobody uses, for as long as one request may take; see `GrantKeeper.step`."""
+        return await self._keeper.step(asked)
+
+    def _check(self, proof: str, known: KnownConnection | None, claims: dict[str, str]) -> None:
+        # A connection that is not there costs the same work and gets the same answer.
+        now = time.time()
+        self._replays.check(check_proof(proof, known.key if known else self._unknown, claims, now=now), now)
+
+    async def _resolve(self, row: Authorization) -> Subject | None:
+        known = await self._look_up(row.conn_id)
+        return self.subject_of(known, row.end_user, row.account) if known and known.team == row.team_name else None
 
     def subject_of(self, known: KnownConnection, end_user: str | None, account: str | None) -> Subject:
         """Return what is handed out for an authorization of a connection.
@@ -164,9 +215,11 @@ class Broker:
         if error is not None and not isinstance(error, IntegryError):
             log.error("A refresh failed in an unexpected way.", exc_info=error)
 
-    async def _look_up(self, conn_id: str) -> KnownConnection | None:
+    async def _look_up(self, conn_id: str, *, anew: bool = False) -> KnownConnection | None:
+        if not _can_be_a_name(conn_id):
+            return None
         known = self._known.get(conn_id)
-        if known and known.until > time.monotonic():
+        if known and known.until > time.monotonic() and not anew:
             return known
         # However many ask at once, the connection is read once.
         lookup = self._lookups.get(conn_id)
@@ -183,6 +236,20 @@ class Broker:
         return found
 
 
+def _is_worth_a_second_look(known: KnownConnection) -> bool:
+    return time.monotonic() - (known.until - CONNECTION_LIFE_S) > SECOND_LOOK_S
+
+
+def _can_be_a_name(conn_id: str) -> bool:
+    """Return whether this can be the name of a connection; databases and environments refuse some texts."""
+    return 0 < len(conn_id) <= _MAX_CONN_ID and conn_id.isprintable()
+
+
+def _report_refusal(what: str, error: ProofError, own: str) -> None:
+    metrics.count(f"broker.refused.{error.reason}")
+    log.warning("A proof %s was refused (%s)%s.", what, error.reason, own)
+
+
 def find_connection(conn_id: str) -> KnownConnection | None:
     """Look a connection up; None where there is none whose tokens the broker keeps.
 
@@ -190,13 +257,16 @@ def find_connection(conn_id: str) -> KnownConnection | None:
         StoreError: Airflow's database does not answer, or there is no Fernet key.
     """
     until = time.monotonic() + CONNECTION_LIFE_S
-    secret = ensure_installation_secret()
     try:
+        secret = ensure_installation_secret()
         settings = read_settings(conn_id)
-    except IntegryError as error:
+        team = team_of(conn_id)
+    except ConfigurationError as error:
         # The task sees the same fields and says what is wrong with them.
         log.warning("%s", error)
         return None
+    except SQLAlchemyError as error:
+        raise StoreUnavailableError(f"Airflow's database does not answer ({type(error).__name__}).") from None
     if settings is None or not is_brokered(settings):
         return None
-    return KnownConnection(settings, derive_key(secret, settings), team_of(conn_id), until)
+    return KnownConnection(settings, derive_key(secret, settings), team, until)

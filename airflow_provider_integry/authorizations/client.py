@@ -40,6 +40,7 @@ from airflow_provider_integry.errors import (
     BrokerFailedError,
     BrokerRefusedError,
     BrokerUnreachableError,
+    IntegryError,
     RefreshInProgressError,
     TransportError,
 )
@@ -52,6 +53,8 @@ _EXECUTION_PATH = "/execution"
 # The broker answers within ten seconds; a little more for the way.
 _REQUEST_S = 15.0
 _SECRET_LIFE_S = 10.0
+# The broker looks at a connection anew when it was read longer than a second ago.
+SECOND_TRY_S = 1.2
 _TRANSPORT = TransportSettings(timeout_s=_REQUEST_S)
 
 
@@ -96,15 +99,17 @@ class BrokerClient:
             asked_at = time.time()
             key = yield from self._key()
             proof = self._sign(key)
-            response = yield from self._post(CREDENTIALS_PATH, body, proof)
+            response = yield from post(CREDENTIALS_PATH, body, proof)
             if response.status == 200:
                 return _supplied(msgspec.json.decode(response.body, type=CredentialsAnswer), asked_at)
-            problem = _read_problem(response)
+            problem = read_problem(response)
             if response.status in (401, 404) and not has_retried:
                 # The clock may be off, or the installation's secret be a new one.
                 has_retried = True
-                self._learn(response)
+                self._skew_s = read_skew(response, self._skew_s)
                 forget_secret()
+                if response.status == 404:
+                    yield Pause(SECOND_TRY_S)
                 continue
             error = self._explain(problem, response, key)
             waited_s = time.monotonic() - started
@@ -121,46 +126,26 @@ class BrokerClient:
         for attempt in range(2):
             key = yield from self._key()
             item = StatusItem(self._settings.conn_id, self._sign(key), self._end_user, self._account)
-            response = yield from self._post(STATUS_PATH, msgspec.json.encode(StatusRequest([item])), "")
+            response = yield from post(STATUS_PATH, msgspec.json.encode(StatusRequest([item])))
             if response.status == 200:
                 found = msgspec.json.decode(response.body, type=StatusAnswer).authorizations[0]
-                if found is not None or attempt:
-                    return found
-            elif attempt or response.status != 401:
-                raise self._explain(_read_problem(response), response, key)
-            self._learn(response)
+                return found
+            if attempt or response.status not in (401, 404):
+                break
+            self._skew_s = read_skew(response, self._skew_s)
             forget_secret()
-        return None
-
-    def _post(self, path: str, body: bytes, proof: str) -> Steps[HttpResponse]:
-        base_url = yield from _find_api()
-        headers = [("Content-Type", "application/json"), ("Accept", "application/json")]
-        if proof:
-            headers.append(("Authorization", f"Bearer {proof}"))
-        response: HttpResponse = yield _fetch(HttpRequest("POST", f"{base_url}{PREFIX}{path}", tuple(headers), body))
-        return response
+            if response.status == 404:
+                yield Pause(SECOND_TRY_S)
+        raise self._explain(read_problem(response), response, key)
 
     def _key(self) -> Steps[ProofKey]:
-        # Asking for the address first: the broker makes the secret where there is none yet.
-        yield from _find_api()
-        secret: Secret = yield Either(read_secret, aread_secret)
-        return derive_key(secret, self._settings)
+        return derive_key((yield from find_secret()), self._settings)
 
     def _sign(self, key: ProofKey) -> str:
         claims = build_claims(self._settings.conn_id, self._end_user, self._account)
         return sign_proof(key, claims, now=time.time() + self._skew_s, nonce=uuid4().hex)
 
-    def _learn(self, response: HttpResponse) -> None:
-        """Take over the broker's time."""
-        try:
-            theirs = parsedate_to_datetime(response.header("Date") or "").timestamp()
-        except (ValueError, TypeError):
-            return
-        self._skew_s = theirs - time.time()
-
     def _explain(self, problem: Problem | None, response: HttpResponse, key: ProofKey) -> Exception:
-        if problem is not None and problem.error is not None:
-            return from_wire(problem.error)
         if response.status in (401, 404):
             return BrokerRefusedError(
                 self._settings.conn_id,
@@ -168,9 +153,7 @@ class BrokerClient:
                 " there: one that is set by environment variables or a secrets backend of the worker alone cannot be"
                 f" used. Here its fields have the fingerprint {key.fingerprint}; the API server's log names its own.",
             )
-        if problem is not None:
-            return BrokerFailedError(f"The API server refuses the request: {problem.detail}")
-        return BrokerFailedError(f"The API server answered {response.status}; its log says why.")
+        return explain_problem(problem, response)
 
 
 def _supplied(answer: CredentialsAnswer, asked_at: float) -> Supplied:
@@ -188,7 +171,44 @@ def _supplied(answer: CredentialsAnswer, asked_at: float) -> Supplied:
     return Supplied(token, good_until, load_proof_key(Secret(answer.proof_key)) if answer.proof_key else None)
 
 
-def _read_problem(response: HttpResponse) -> Problem | None:
+def post(path: str, body: bytes, proof: str = "") -> Steps[HttpResponse]:
+    """Send a request to the broker and return its answer, whatever that is.
+
+    Raises:
+        BrokerUnreachableError: Nobody answers.
+    """
+    base_url = yield from _find_api()
+    headers = [("Content-Type", "application/json"), ("Accept", "application/json")]
+    if proof:
+        headers.append(("Authorization", f"Bearer {proof}"))
+    request = HttpRequest("POST", f"{base_url}{PREFIX}{path}", tuple(headers), body)
+    try:
+        response: HttpResponse = yield _fetch(request)
+    except TransportError as error:
+        forget_api()
+        raise _unreachable(base_url, error) from None
+    return response
+
+
+def read_skew(response: HttpResponse, otherwise: float = 0.0) -> float:
+    """Return the seconds that the broker's clock is ahead of this one."""
+    try:
+        return parsedate_to_datetime(response.header("Date") or "").timestamp() - time.time()
+    except (ValueError, TypeError):
+        return otherwise
+
+
+def explain_problem(problem: Problem | None, response: HttpResponse) -> IntegryError:
+    """Return the error that the broker answers with."""
+    if problem is not None and problem.error is not None:
+        return from_wire(problem.error)
+    if problem is not None:
+        return BrokerFailedError(f"The API server refuses the request: {problem.detail}")
+    return BrokerFailedError(f"The API server answered {response.status}; its log says why.")
+
+
+def read_problem(response: HttpResponse) -> Problem | None:
+    """Return the problem in an answer; None where there is none."""
     try:
         return msgspec.json.decode(response.body, type=Problem)
     except (msgspec.DecodeError, RecursionError):
@@ -235,7 +255,7 @@ def _find_api() -> Steps[str]:
     try:
         response: HttpResponse = yield _fetch(request)
     except TransportError as error:
-        raise BrokerUnreachableError(url, f"{error.problem} (URL from {option}). {_advice(option)}") from None
+        raise _unreachable(url, error) from None
     if response.status != 200 or b'"status"' not in response.body:
         problem = (
             f"it answered {response.status} at {PREFIX}{HEALTH_PATH}, so this provider is not installed there, or it is"
@@ -244,6 +264,12 @@ def _find_api() -> Steps[str]:
         raise BrokerUnreachableError(url, problem)
     _checked[url] = time.monotonic()
     return url
+
+
+def _unreachable(url: str, error: TransportError) -> BrokerUnreachableError:
+    option = candidate_url()[1]
+    problem = getattr(error, "problem", type(error).__name__)
+    return BrokerUnreachableError(url, f"{problem} (URL from {option}). {_advice(option)}")
 
 
 def _advice(option: str) -> str:
@@ -261,6 +287,22 @@ def forget_secret() -> None:
     """Read the installation's secret again before the next request."""
     global _secret  # noqa: PLW0603 - one process, one secret
     _secret = None
+
+
+def find_secret() -> Steps[Secret]:
+    """Return the installation's secret; the broker makes it when it is first asked for something.
+
+    Raises:
+        BrokerUnreachableError: Nobody answers.
+        BrokerRefusedError: It cannot be read here.
+    """
+    try:
+        found: Secret = yield Either(read_secret, aread_secret)
+    except BrokerRefusedError:
+        # Refused, as it has to be, after the secret was made.
+        yield from post(CREDENTIALS_PATH, msgspec.json.encode(CredentialsRequest(INSTALLATION_CONN_ID)))
+        found = yield Either(read_secret, aread_secret)
+    return found
 
 
 def read_secret() -> Secret:

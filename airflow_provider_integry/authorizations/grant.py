@@ -98,6 +98,7 @@ class Authorization:
     refreshed_at: float | None
     forced_at: float | None
     grant_ends_at: float | None
+    idle_limit_s: float | None
     scopes: str | None
     account_id: str | None
     account_name: str | None
@@ -193,6 +194,55 @@ def choose_windows(issued_at: float, expires_at: float | None, jitter: float) ->
     advisory_s = min(ADVISORY_S, life_s * ADVISORY_SHARE) * (1.0 + 0.25 * jitter)
     mandatory_s = min(MANDATORY_S, life_s * MANDATORY_SHARE)
     return Windows(expires_at, expires_at - advisory_s, expires_at - mandatory_s)
+
+
+class GrantEnd(NamedTuple):
+    """When a grant ends; either may be unknown, which is None.
+
+    Attributes:
+        grant_ends_at: The end that no renewal moves, UTC epoch seconds.
+        idle_limit_s: For how many seconds it may lie idle, where each renewal moves the end.
+    """
+
+    grant_ends_at: float | None
+    idle_limit_s: float | None
+
+
+def choose_end(row: Authorization, told_at: float | None, lifetime_s: float | None) -> GrantEnd:
+    """Choose when a grant ends, from what the service tells and has told before.
+
+    Services tell one number for two things. An end that moves with a renewal is an idle limit; one that
+    stays, or comes nearer than the limit was, is the absolute end.
+
+    Args:
+        row: The authorization before this renewal, with what was told before.
+        told_at: End of the refresh token, as this answer tells it; None when it does not.
+        lifetime_s: Seconds from the consent to the absolute end, where the connection says so.
+    """
+    if told_at is None:
+        return GrantEnd(row.grant_ends_at or _declared_end(row, lifetime_s), row.idle_limit_s)
+    left_s = told_at - row.now
+    if row.idle_limit_s is not None:
+        if left_s >= row.idle_limit_s - _end_tolerance_s(row.idle_limit_s):
+            return GrantEnd(_declared_end(row, lifetime_s), left_s)
+        return GrantEnd(told_at, row.idle_limit_s)
+    if row.grant_ends_at is not None and told_at > row.grant_ends_at + _end_tolerance_s(left_s):
+        return GrantEnd(_declared_end(row, lifetime_s), left_s)
+    return GrantEnd(told_at, None)
+
+
+def _end_tolerance_s(life_s: float) -> float:
+    """Return by how much two ends may differ that are the same: whole seconds, slow answers, rounding."""
+    return min(60.0, life_s * 0.05)
+
+
+def _declared_end(row: Authorization, lifetime_s: float | None) -> float | None:
+    """Return the end that the connection declares, counted from the first token that was stored."""
+    if lifetime_s is None:
+        return None
+    ends_at = (row.created_at if row.refreshed_at is not None else row.now) + lifetime_s
+    # In the past, and yet it was renewed: it was authorized anew since.
+    return ends_at if ends_at > row.now else None
 
 
 def choose_cool_down(failures: int, retry_after_s: float | None, jitter: float) -> float:

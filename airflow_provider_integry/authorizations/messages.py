@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated, Any
+
 import msgspec
 
 PROBLEM_TYPE = "application/problem+json"
@@ -12,6 +14,12 @@ HEALTH_PATH = "/health"
 # Most seconds that the broker lets one request wait; it then says "ask again".
 PATIENCE_S = 8.0
 MAX_STATUS_ITEMS = 1000
+# A grant that is kept alive is renewed at most this often, whoever asks.
+LEAST_IDLE_S = 3600.0
+MAX_PENDING = 100
+
+RowId = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+Span = Annotated[float, msgspec.Meta(ge=0, le=1e10)]
 
 
 class CredentialsRequest(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -92,40 +100,63 @@ class StatusAnswer(msgspec.Struct, frozen=True):
     authorizations: list[Status | None]
 
 
-class KeepAliveRequest(msgspec.Struct, frozen=True):
+class KeepAliveRequest(msgspec.Struct, frozen=True, omit_defaults=True):
     """Ask the broker to renew grants that nobody has used for a while.
 
     Attributes:
         idle_s: Seconds without a renewal after which a grant is renewed.
         warn_s: Grants whose absolute end is at most this many seconds away are named.
         after_id: Where the last answer has stopped; 0 to begin.
+        pending: What the last answer has left unfinished.
     """
 
-    idle_s: float
-    warn_s: float
-    after_id: int = 0
+    idle_s: Annotated[float, msgspec.Meta(ge=LEAST_IDLE_S, le=1e10)]
+    warn_s: Span
+    after_id: RowId = 0
+    pending: Annotated[list[RowId], msgspec.Meta(max_length=MAX_PENDING)] = []
 
 
 class EndingGrant(msgspec.Struct, frozen=True):
-    """A grant that ends whatever is done, until somebody authorizes again."""
+    """A grant that ends whatever is done, until somebody authorizes again; the end is UTC epoch seconds."""
 
     authorization_id: int
     conn_id: str
     ends_at: float
 
 
+class UnkeptGrant(msgspec.Struct, frozen=True):
+    """A grant that could not be kept alive.
+
+    Attributes:
+        authorization_id, conn_id: Which one.
+        reason: One word: the class of the error, the cause of a loss, `connection_missing` or `connection_changed`.
+        is_passing: Whether the next try may succeed without anybody's doing.
+    """
+
+    authorization_id: int
+    conn_id: str
+    reason: str
+    is_passing: bool = True
+
+
 class KeepAliveAnswer(msgspec.Struct, frozen=True):
     """What one step of keeping alive has done.
 
     Attributes:
-        renewed, failed, lost: How many grants.
+        renewed: How many grants.
+        failed: Grants that are as they were, because of an error.
+        lost: Grants that turned out to be lost.
+        skipped: Grants whose connection is missing, or was changed after they were authorized.
+        pending: Ids of grants that are still being renewed; ask again and name them.
         next_id: To go on with; None when all were seen.
         ending: Grants that end soon; only in the first answer.
     """
 
     renewed: int
-    failed: int
-    lost: int
+    failed: list[UnkeptGrant]
+    lost: list[UnkeptGrant]
+    skipped: list[UnkeptGrant]
+    pending: list[int]
     next_id: int | None
     ending: list[EndingGrant]
 
@@ -147,4 +178,4 @@ class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
     status: int
     detail: str
     retryable: bool = False
-    error: dict[str, object] | None = None
+    error: dict[str, Any] | None = None

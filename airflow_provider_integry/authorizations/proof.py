@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import os
 from typing import Any, NamedTuple
 
 import jwt
@@ -26,6 +27,9 @@ AUDIENCE = "integry-broker"
 # and nobody else can see their passwords.
 INSTALLATION_CONN_ID = "integry_installation"
 LIFETIME_S = 60
+# Who keeps grants alive uses no connection: the installation's secret alone proves it.
+KEEP_ALIVE_CLAIMS = {"sub": "keep-alive"}
+MAX_NONCE = 64
 # Clocks of two machines are rarely closer than this.
 LEEWAY_S = 30
 _ALGORITHM = "HS256"
@@ -68,8 +72,23 @@ def derive_key(installation_secret: Secret, settings: ConnectionSettings) -> Pro
     own = sorted({secret.reveal() for secret in settings.secrets if secret != pasted})
     material = json.dumps([installation_secret.reveal(), own]).encode()
     info = json.dumps([AUDIENCE, settings.conn_type, settings.conn_id]).encode()
+    return _derive(material, info)
+
+
+def _derive(material: bytes, info: bytes) -> ProofKey:
     key = HKDF(SHA256(), length=32, salt=None, info=info).derive(material)
     return ProofKey(Secret(key.hex()), hashlib.sha256(b"name of " + key).hexdigest()[:8])
+
+
+def derive_keep_alive_key(installation_secret: Secret) -> ProofKey:
+    """Derive the key for keeping grants alive; no connection's key is the same."""
+    material = json.dumps([installation_secret.reveal()]).encode()
+    return _derive(material, json.dumps([AUDIENCE, KEEP_ALIVE_CLAIMS["sub"]]).encode())
+
+
+def make_unknown_key() -> ProofKey:
+    """Return a key that no proof fits."""
+    return ProofKey(Secret(os.urandom(32).hex()), "")
 
 
 def build_claims(conn_id: str, end_user: str | None, account: str | None) -> dict[str, str]:
@@ -111,7 +130,9 @@ def check_proof(proof: str, key: ProofKey, claims: dict[str, str], *, now: float
     except (jwt.PyJWTError, ValueError, TypeError, RecursionError):
         raise ProofError("signature", is_genuine=False) from None
     issued, ends, nonce = body["iat"], body["exp"], body["jti"]
-    if not (isinstance(issued, int) and isinstance(ends, int) and isinstance(nonce, str)) or ends - issued > LIFETIME_S:
+    if not (isinstance(issued, int) and isinstance(ends, int)) or ends - issued > LIFETIME_S:
+        raise ProofError("claims", is_genuine=False)
+    if not isinstance(nonce, str) or len(nonce) > MAX_NONCE:
         raise ProofError("claims", is_genuine=False)
     if not _same({name: body.get(name) for name in ("sub", "end_user", "account")}, claims):
         raise ProofError("claims", is_genuine=False)

@@ -26,6 +26,7 @@ from airflow_provider_integry.authorizations.grant import (
     Authorization,
     GrantSecrets,
     choose_cool_down,
+    choose_end,
     choose_windows,
     is_forced,
     judge,
@@ -280,7 +281,7 @@ class Refresher:
         except StopIteration as end:
             obtained: Obtained = end.value
         # From here on times are the database's: it is the one clock that all servers share.
-        return _build_entry(row, secrets, obtained, proof_key, row.now - local_start)
+        return _build_entry(subject, row, secrets, obtained, proof_key, row.now - local_start)
 
     def _recover(self, row: Authorization) -> Steps[bool]:
         """Store a grant that had arrived before a crash; return whether there was one."""
@@ -423,6 +424,7 @@ def fresh_values(subject: Subject, refresh_token: Secret | None) -> dict[str, An
                 "refreshed_at",
                 "forced_at",
                 "grant_ends_at",
+                "idle_limit_s",
                 "scopes",
                 # Who it was for is not who it is for.
                 "account_id",
@@ -492,9 +494,15 @@ def _proof_key_for(subject: Subject, secrets: GrantSecrets) -> ProofKey | None:
 
 
 def _build_entry(
-    row: Authorization, secrets: GrantSecrets, obtained: Obtained, proof_key: ProofKey | None, offset_s: float
+    subject: Subject,
+    row: Authorization,
+    secrets: GrantSecrets,
+    obtained: Obtained,
+    proof_key: ProofKey | None,
+    offset_s: float,
 ) -> JournalEntry:
     token = obtained.token
+    told_end_at = token.refresh_expires_at + offset_s if token.refresh_expires_at is not None else None
     expires_at = token.expires_at + offset_s if token.expires_at is not None else None
     windows = choose_windows(row.now, expires_at, _jitter())
     is_new = bool(token.refresh_token) and token.refresh_token != secrets.refresh_token
@@ -510,9 +518,8 @@ def _build_entry(
         "cool_until": None,
         "error": None,
         "error_at": None,
+        **choose_end(row, told_end_at, subject.grant_lifetime_s)._asdict(),
     }
-    if token.refresh_expires_at is not None:
-        values["grant_ends_at"] = token.refresh_expires_at + offset_s
     kept = replace(
         secrets,
         access_token=token.access_token,

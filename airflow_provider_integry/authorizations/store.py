@@ -111,22 +111,36 @@ class AuthorizationStore:
             return [row for found in connection.execute(query) if (row := _build(found))]
 
     def list_idle(self, idle_s: float, *, after_id: int = 0, limit: int = 100) -> list[Authorization]:
-        """Return active grants that were last renewed more than `idle_s` seconds ago and can be tried now."""
+        """Return active grants that were last renewed more than `idle_s` seconds ago.
+
+        Where the service has told how long a grant may lie idle, or when it ends, those that have used half of
+        that are among them too.
+        """
         now = epoch_now()
+        told_s = func.coalesce(table.c.idle_limit_s, table.c.grant_ends_at - table.c.refreshed_at)
         query = (
             _select()
             .where(
                 table.c.id > after_id,
                 table.c.state == "active",
                 table.c.is_grant,
-                or_(table.c.refreshed_at.is_(None), table.c.refreshed_at < now - idle_s),
-                or_(table.c.cool_until.is_(None), table.c.cool_until < now),
+                or_(
+                    table.c.refreshed_at.is_(None),
+                    table.c.refreshed_at < now - literal(idle_s, Double),
+                    table.c.refreshed_at < now - told_s / literal(2.0, Double),
+                ),
             )
             .order_by(table.c.id)
             .limit(limit)
         )
         with self._reading() as connection:
             return [row for found in connection.execute(query) if (row := _build(found))]
+
+    def list_by_ids(self, ids: Sequence[int]) -> list[Authorization]:
+        """Return those of the rows that are there, in the order of their ids."""
+        with self._reading() as connection:
+            rows = connection.execute(_select().where(table.c.id.in_(ids)).order_by(table.c.id))
+            return [row for found in rows if (row := _build(found))]
 
     def list_ending(self, within_s: float, *, after_id: int = 0, limit: int = 1000) -> list[Authorization]:
         """Return active grants whose absolute end is at most `within_s` seconds away."""
@@ -135,7 +149,8 @@ class AuthorizationStore:
             .where(
                 table.c.id > after_id,
                 table.c.state == "active",
-                table.c.grant_ends_at < epoch_now() + literal(within_s),
+                table.c.is_grant,
+                table.c.grant_ends_at < epoch_now() + literal(within_s, Double),
             )
             .order_by(table.c.id)
             .limit(limit)

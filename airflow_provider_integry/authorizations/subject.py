@@ -30,6 +30,8 @@ class Subject:
         seed: Refresh token that is pasted into the connection; None where there is none.
         retry_window_s: Seconds for which a refresh token may be tried again after an answer was lost; 0
             when the connection does not say.
+        grant_lifetime_s: Seconds from the consent to the grant's absolute end; None when the connection does
+            not say.
     """
 
     key: AuthorizationKey
@@ -41,6 +43,7 @@ class Subject:
     fingerprint: str
     seed: Secret | None = None
     retry_window_s: float = 0.0
+    grant_lifetime_s: float | None = None
 
     @property
     def seed_digest(self) -> str | None:
@@ -80,6 +83,7 @@ def build_subject(settings: ConnectionSettings, key: AuthorizationKey) -> Subjec
         fingerprint=digest_of(settings),
         seed=auth.refresh_token if isinstance(auth, OAuth2Settings) and is_grant and is_own else None,
         retry_window_s=auth.refresh_retry_window_s if isinstance(auth, OAuth2Settings) else 0.0,
+        grant_lifetime_s=auth.grant_lifetime_s if isinstance(auth, OAuth2Settings) and is_grant else None,
     )
 
 

@@ -62,7 +62,10 @@ authorization = Table(
     Column("refreshed_at", Double),
     # When it was last renewed because the API had refused its token.
     Column("forced_at", Double),
+    # The end that nothing but a new consent moves; None when unknown.
     Column("grant_ends_at", Double),
+    # Where each renewal moves the end: how long the service lets a grant lie idle.
+    Column("idle_limit_s", Double),
     Column("scopes", Text),
     Column("account_id", String(255)),
     Column("account_name", String(255)),

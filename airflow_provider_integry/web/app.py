@@ -7,6 +7,7 @@ from pydantic import BaseModel
 
 from airflow_provider_integry import __version__
 from airflow_provider_integry.authorizations.broker import Broker
+from airflow_provider_integry.web.api.openapi import complete_document
 from airflow_provider_integry.web.api.routes import build_router
 
 
@@ -38,4 +39,5 @@ def build_app() -> FastAPI:
         response.headers["Cache-Control"] = "no-store"
         return Health(status="healthy", version=__version__)
 
+    complete_document(app)
     return app

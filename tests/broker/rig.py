@@ -85,7 +85,7 @@ class Rig:
             **self._clean,
             "AIRFLOW_HOME": str(self.home),
             "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-            "AIRFLOW_CONN_INTEGRY_INSTALLATION": json.dumps(own),
+            **({"AIRFLOW_CONN_INTEGRY_INSTALLATION": json.dumps(own)} if self.installation_secret else {}),
             "PYTHONPATH": os.pathsep.join((str(ROOT), str(ROOT / "tests"))),
             **{f"AIRFLOW_CONN_{name.upper()}": json.dumps(one) for name, one in self.connections.items()},
         }

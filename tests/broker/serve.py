@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 import uvicorn
@@ -18,7 +19,14 @@ def build() -> FastAPI:
     root = FastAPI()
     for entry in IntegryPlugin.fastapi_apps:
         root.mount(entry["url_prefix"], entry["app"], entry["name"])
-    return root
+    prefix = os.environ.get("BROKER_PREFIX", "")
+    if not prefix:
+        return root
+    outer = FastAPI()
+    outer.mount(prefix, root)
+    # Where the rig looks whether it is up.
+    outer.mount("", root)
+    return outer
 
 
 if __name__ == "__main__":

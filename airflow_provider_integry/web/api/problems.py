@@ -10,12 +10,12 @@ from fastapi import Response
 from airflow_provider_integry.authorizations.errors_wire import to_wire
 from airflow_provider_integry.authorizations.messages import PROBLEM_TYPE, Problem
 from airflow_provider_integry.errors import (
-    AuthorizationError,
-    ConfigurationError,
     IntegryError,
     RefreshInProgressError,
+    StoreError,
 )
 
+_URN = "urn:integry:problem:"
 _NOT_FOUND = "There is no such authorization, or the proof does not fit its connection."
 
 
@@ -31,7 +31,7 @@ class ProblemError(Exception):
 
     def __init__(self, name: str, status: int, title: str, detail: str) -> None:
         super().__init__(detail)
-        self.problem = Problem(f"urn:integry:problem:{name}", title, status, detail)
+        self.problem = Problem(f"{_URN}{name}", title, status, detail)
 
 
 def not_found() -> ProblemError:
@@ -39,18 +39,17 @@ def not_found() -> ProblemError:
     return ProblemError("not-found", 404, "Not found", _NOT_FOUND)
 
 
+def failed() -> ProblemError:
+    """Return the answer for what nobody has thought of; the log has the rest."""
+    return ProblemError("failed", 500, "Failed", "The API server failed in an unexpected way; its log says how.")
+
+
 def describe(error: IntegryError) -> Problem:
     """Return an error of this package as a problem."""
-    if error.retryable:
-        status = 503
-    elif isinstance(error, AuthorizationError | ConfigurationError):
-        status = 409
-    else:
-        status = 500
-    kind = type(error).__name__.removesuffix("Error")
-    words = re.sub(r"(?<!^)(?=[A-Z])", "-", kind).lower()
+    status = 503 if error.retryable or isinstance(error, StoreError) else 409
+    words = _words_of(type(error))
     return Problem(
-        f"urn:integry:problem:{words}",
+        f"{_URN}{words}",
         words.replace("-", " ").capitalize(),
         status,
         str(error),
@@ -63,5 +62,12 @@ def answer(problem: Problem) -> Response:
     """Return a problem as an HTTP answer."""
     headers = {"Cache-Control": "no-store"}
     if problem.retryable:
-        headers["Retry-After"] = "0" if problem.type.endswith(RefreshInProgressError.__name__) else "1"
+        is_on_its_way = problem.type == f"{_URN}{_words_of(RefreshInProgressError)}"
+        headers["Retry-After"] = "0" if is_on_its_way else "1"
+    if problem.status == 401:
+        headers["WWW-Authenticate"] = "Bearer"
     return Response(msgspec.json.encode(problem), problem.status, headers, PROBLEM_TYPE)
+
+
+def _words_of(kind: type[IntegryError]) -> str:
+    return re.sub(r"(?<!^)(?=[A-Z])", "-", kind.__name__.removesuffix("Error")).lower()

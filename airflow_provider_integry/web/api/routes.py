@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
+import time
 from collections.abc import Awaitable, Callable
-from functools import wraps
 from typing import Any, TypeVar
 
 import msgspec
 from fastapi import APIRouter, Request, Response
+from starlette.requests import ClientDisconnect
 
 from airflow_provider_integry.authorizations.broker import Broker
 from airflow_provider_integry.authorizations.grant import Authorization
 from airflow_provider_integry.authorizations.messages import (
     CREDENTIALS_PATH,
+    KEEP_ALIVE_PATH,
     MAX_STATUS_ITEMS,
     STATUS_PATH,
     CredentialsAnswer,
     CredentialsRequest,
-    Status,
+    KeepAliveAnswer,
+    KeepAliveRequest,
     StatusAnswer,
     StatusItem,
     StatusRequest,
@@ -25,47 +30,81 @@ from airflow_provider_integry.authorizations.messages import (
 from airflow_provider_integry.authorizations.proof import ProofError, build_claims
 from airflow_provider_integry.authorizations.refresh import HandedOut
 from airflow_provider_integry.errors import IntegryError
-from airflow_provider_integry.web.api.problems import ProblemError, answer, describe, not_found
+from airflow_provider_integry.web.api.openapi import describe_operation
+from airflow_provider_integry.web.api.problems import ProblemError, answer, describe, failed, not_found
 
+log = logging.getLogger(__name__)
 T = TypeVar("T")
-Handler = Callable[[Request], Awaitable[Response]]
+Handler = Callable[[Broker, Request], Awaitable[Response]]
 MAX_BODY = 2 * 1024 * 1024
 # A holder asks again at least this often, so that a grant that was replaced is noticed.
 _MOST_S, _LEAST_S = 300.0, 5.0
+# A refusal takes this long, whatever its cause: what is remembered and what is looked up, what is not
+# there and what is not yours look the same to a clock.
+REFUSAL_S = 0.1
 _NO_STORE = {"Cache-Control": "no-store"}
 
 
 def build_router(broker: Broker) -> APIRouter:
     """Return the routes, over one broker."""
     router = APIRouter()
-
-    @router.post(CREDENTIALS_PATH, summary="Hand out a token", operation_id="credentials")
-    @_answers
-    async def credentials(request: Request) -> Response:
-        """Return a token that is good now; wait a few seconds while it is renewed."""
-        asked = await _read(request, CredentialsRequest)
-        claims = build_claims(asked.conn_id, asked.end_user, asked.account)
-        try:
-            known = await broker.authenticate(_bearer(request), claims)
-        except ProofError as error:
-            raise _explain(error) from None
-        if known is None:
-            raise not_found()
-        subject = broker.subject_of(known, asked.end_user, asked.account)
-        return _json(_build_answer(await broker.hand_out(subject, asked.rejected)))
-
-    @router.post(STATUS_PATH, summary="Tell where authorizations stand", operation_id="status")
-    @_answers
-    async def status(request: Request) -> Response:
-        """Return the status of each authorization; null where there is no right to know."""
-        asked = await _read(request, StatusRequest)
-        if len(asked.authorizations) > MAX_STATUS_ITEMS:
-            detail = f"Ask for at most {MAX_STATUS_ITEMS} authorizations at once."
-            raise ProblemError("too-many", 400, "Too many authorizations", detail)
-        subjects = [await _subject_of(broker, item) for item in asked.authorizations]
-        return _json(StatusAnswer(await broker.statuses(subjects)))
-
+    for path, handler, asked, answered, has_proof in (
+        (CREDENTIALS_PATH, credentials, CredentialsRequest, CredentialsAnswer, True),
+        (STATUS_PATH, status, StatusRequest, StatusAnswer, False),
+        (KEEP_ALIVE_PATH, keep_alive, KeepAliveRequest, KeepAliveAnswer, True),
+    ):
+        described = describe_operation(handler.__name__, asked, answered, has_proof=has_proof)
+        router.add_api_route(
+            path, _answers(handler, broker), methods=["POST"], description=handler.__doc__, **described
+        )
     return router
+
+
+async def credentials(broker: Broker, request: Request) -> Response:
+    """Return a token that is good now; wait a few seconds while it is renewed."""
+    started, asked = time.monotonic(), await _read(request, CredentialsRequest)
+    claims = build_claims(asked.conn_id, asked.end_user, asked.account)
+    try:
+        known = await broker.authenticate(_bearer(request), claims)
+    except ProofError as error:
+        raise _explain(error) from None
+    if known is None:
+        await _take_time(started)
+        raise not_found()
+    subject = broker.subject_of(known, asked.end_user, asked.account)
+    return _json(_build_answer(await broker.hand_out(subject, asked.rejected)))
+
+
+async def status(broker: Broker, request: Request) -> Response:
+    """Return the status of each authorization, each with a proof of its own; null where there is no right to know."""
+    started, asked = time.monotonic(), await _read(request, StatusRequest)
+    if len(asked.authorizations) > MAX_STATUS_ITEMS:
+        detail = f"Ask for at most {MAX_STATUS_ITEMS} authorizations at once."
+        raise ProblemError("too-many", 400, "Too many authorizations", detail)
+    subjects = [await _subject_of(broker, item) for item in asked.authorizations]
+    statuses = await broker.statuses(subjects)
+    if None in subjects or not subjects:
+        await _take_time(started)
+    if not any(subjects):
+        raise not_found()
+    return _json(StatusAnswer(statuses))
+
+
+async def keep_alive(broker: Broker, request: Request) -> Response:
+    """Renew grants that nobody has used for a while, for a few seconds; tell how to go on."""
+    started = time.monotonic()
+    try:
+        is_welcome = await broker.authenticate_keeper(_bearer(request))
+    except ProofError as error:
+        raise _explain(error) from None
+    if not is_welcome:
+        await _take_time(started)
+        raise not_found()
+    return _json(await broker.keep_alive(await _read(request, KeepAliveRequest)))
+
+
+async def _take_time(started: float) -> None:
+    await asyncio.sleep(max(0.0, REFUSAL_S - (time.monotonic() - started)))
 
 
 async def _subject_of(broker: Broker, item: StatusItem) -> Any:
@@ -77,17 +116,22 @@ async def _subject_of(broker: Broker, item: StatusItem) -> Any:
     return broker.subject_of(known, item.end_user, item.account) if known else None
 
 
-def _answers(handler: Handler) -> Handler:
+def _answers(handler: Handler, broker: Broker) -> Callable[[Request], Awaitable[Response]]:
     """Turn errors into problems."""
 
-    @wraps(handler)
     async def handle(request: Request) -> Response:
         try:
-            return await handler(request)
+            return await handler(broker, request)
         except ProblemError as error:
             return answer(error.problem)
         except IntegryError as error:
             return answer(describe(error))
+        except ClientDisconnect:
+            # Nobody is there to read it.
+            return Response(status_code=400)
+        except Exception:
+            log.exception("A request to %s failed in an unexpected way.", request.url.path)
+            return answer(failed().problem)
 
     return handle
 
@@ -100,7 +144,7 @@ async def _read(request: Request, kind: type[T]) -> T:
             raise ProblemError("too-large", 413, "Request too large", f"Send at most {MAX_BODY} bytes.")
     try:
         return msgspec.json.decode(bytes(body), type=kind)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         # msgspec names the field and what it should be, never the value.
         raise ProblemError("bad-request", 400, "Bad request", f"{error}.") from None
 
@@ -140,6 +184,3 @@ def _choose_next(row: Authorization, *, is_due: bool) -> float:
 
 def _json(value: Any) -> Response:
     return Response(msgspec.json.encode(value), 200, _NO_STORE, "application/json")
-
-
-__all__ = ["Status", "build_router"]

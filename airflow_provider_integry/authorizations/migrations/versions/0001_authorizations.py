@@ -46,6 +46,7 @@ def upgrade() -> None:
         sa.Column("refreshed_at", sa.Double()),
         sa.Column("forced_at", sa.Double()),
         sa.Column("grant_ends_at", sa.Double()),
+        sa.Column("idle_limit_s", sa.Double()),
         sa.Column("scopes", sa.Text()),
         sa.Column("account_id", sa.String(255)),
         sa.Column("account_name", sa.String(255)),
