@@ -7,6 +7,7 @@ database is asked, and removed after it has answered.
 
 from __future__ import annotations
 
+import logging
 import os
 from contextlib import suppress
 from dataclasses import dataclass
@@ -17,8 +18,9 @@ import msgspec
 
 from airflow_provider_integry.authorizations.crypto import seal, unseal
 from airflow_provider_integry.authorizations.grant import GrantSecrets
-from airflow_provider_integry.errors import StoreNotReadyError, UnreadableGrantError
+from airflow_provider_integry.errors import StoreNotReadyError
 
+log = logging.getLogger(__name__)
 _SUFFIX = ".grant"
 
 
@@ -76,14 +78,19 @@ class Journal:
             temporary.replace(path)
             self._sync_folder()
         except OSError as error:
+            with suppress(OSError):
+                temporary.unlink(missing_ok=True)
             problem = f"The journal folder '{self._folder}' cannot be written ({error.strerror})"
             raise StoreNotReadyError(f"{problem}; set option [integry] journal_folder to one that can.") from None
 
     def find(self, digest: str, generation: int) -> JournalEntry | None:
         """Return the entry that was obtained from this generation of a row; None where there is none.
 
+        An entry that the disk has damaged is put aside: nothing can bring it back.
+
         Raises:
-            UnreadableGrantError: It cannot be decrypted or is damaged.
+            UnreadableGrantError: It cannot be decrypted.
+            StoreNotReadyError: The folder cannot be read.
         """
         return self._read(self._folder / f"{_place(digest, generation)}{_SUFFIX}")
 
@@ -105,14 +112,17 @@ class Journal:
 
     def _read(self, path: Path) -> JournalEntry | None:
         try:
-            data = msgspec.json.decode(path.read_bytes())
-        except FileNotFoundError:
+            entry = _decode(path.read_bytes())
+        except (FileNotFoundError, NotADirectoryError):
             return None
-        except (OSError, msgspec.DecodeError):
-            raise UnreadableGrantError(f"in the journal file '{path.name}' is damaged") from None
-        place = _place(data["digest"], data["generation"])
-        secrets = unseal(data["sealed"], place)
-        return JournalEntry(data["digest"], data["made_at"], data["generation"], secrets, data["values"])
+        except (msgspec.DecodeError, KeyError, TypeError):
+            log.error("The journal file '%s' is damaged; it is put aside.", path.name)  # noqa: TRY400 - it says all
+            path.replace(path.with_suffix(".damaged"))
+            return None
+        except OSError as error:
+            problem = f"The journal folder '{self._folder}' cannot be read ({error.strerror})"
+            raise StoreNotReadyError(f"{problem}; let the API server read option [integry] journal_folder.") from None
+        return entry
 
     def _sync_folder(self) -> None:
         # A new name is on the disk only when its folder is.
@@ -121,6 +131,13 @@ class Journal:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+
+def _decode(data: bytes) -> JournalEntry:
+    found = msgspec.json.decode(data)
+    digest, generation = found["digest"], found["generation"]
+    secrets = unseal(found["sealed"], _place(digest, generation))
+    return JournalEntry(digest, found["made_at"], generation, secrets, found["values"])
 
 
 def _place(digest: str, generation: int) -> str:

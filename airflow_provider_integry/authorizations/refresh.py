@@ -25,8 +25,10 @@ from airflow_provider_integry.authorizations.errors_wire import from_wire, to_wi
 from airflow_provider_integry.authorizations.grant import (
     Authorization,
     GrantSecrets,
+    add_seed,
     choose_cool_down,
     choose_windows,
+    is_known_seed,
     judge,
 )
 from airflow_provider_integry.authorizations.journal import Journal, JournalEntry
@@ -212,13 +214,7 @@ class Refresher:
             yield from self._lose(subject, claimed, "refresh_outcome_unknown", None)
             return
         started = self._clock()
-        try:
-            secrets = self.read_secrets(claimed)
-        except UnreadableGrantError:
-            if claimed.is_grant:
-                yield Do(lambda: self.store.change(claimed, {}))
-                raise
-            secrets = GrantSecrets()
+        secrets: GrantSecrets = yield from self._open_claimed(claimed)
         try:
             entry = yield from self._obtain(subject, claimed, secrets)
         except Exception as error:
@@ -231,6 +227,20 @@ class Refresher:
             yield from self._write_down(entry)
         yield from self._keep(claimed, entry)
         self._events.refreshed(claimed, self._clock() - started)
+
+    def _open_claimed(self, row: Authorization) -> Steps[GrantSecrets]:
+        """Decrypt a row that is ours; what can be obtained without it needs nothing of it.
+
+        Raises:
+            UnreadableGrantError: It cannot be decrypted; the lease is given back.
+        """
+        try:
+            return self.read_secrets(row)
+        except UnreadableGrantError:
+            if not row.is_grant:
+                return GrantSecrets()
+            yield Do(lambda: self.store.change(row, {}))
+            raise
 
     # -- the conversation --------------------------------------------------------------------------
 
@@ -261,8 +271,17 @@ class Refresher:
         return _build_entry(row, secrets, obtained, proof_key, row.now - local_start)
 
     def _recover(self, row: Authorization) -> Steps[bool]:
-        """Store a grant that had arrived before a crash; return whether there was one."""
-        entry: JournalEntry | None = yield Do(lambda: self._journal.find(row.digest, row.generation))
+        """Store a grant that had arrived before a crash; return whether there was one.
+
+        Raises:
+            UnreadableGrantError, StoreNotReadyError: There may be one, and it cannot be read; the lease is given back.
+        """
+        try:
+            entry: JournalEntry | None = yield Do(lambda: self._journal.find(row.digest, row.generation))
+        except (UnreadableGrantError, StoreNotReadyError):
+            # There is a newer grant than the row's, which would be lost by trying that one.
+            yield Do(lambda: self.store.change(row, {}))
+            raise
         if entry is None:
             return False
         if entry.made_at != row.created_at:
@@ -416,11 +435,14 @@ def fresh_values(subject: Subject) -> dict[str, Any]:
 
 def _renewed_values(subject: Subject, row: Authorization) -> dict[str, Any] | None:
     """Return the columns that a changed connection makes new; None where the row stands."""
+    seeds = subject.seed_digest
     if subject.is_grant and row.is_grant:
-        is_newly_pasted = subject.seed is not None and subject.seed_digest != row.seed
-    else:
-        is_newly_pasted = row.binding != subject.binding
-    return {**fresh_values(subject), "generation": row.generation + 1} if is_newly_pasted else None
+        if seeds is None or is_known_seed(row.seed, seeds):
+            return None
+        seeds = add_seed(row.seed, seeds)
+    elif row.binding == subject.binding:
+        return None
+    return {**fresh_values(subject), "seed": seeds, "generation": row.generation + 1}
 
 
 def _is_window_over(subject: Subject, row: Authorization) -> bool:
