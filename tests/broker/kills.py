@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Any
 
-from broker.quick import QuickRig, token_service
 from servers.oauth2 import Rotation
+
+from broker.quick import QuickRig, token_service
 
 POINTS = (
     "before_lease",
@@ -104,9 +105,7 @@ def kill_at(rig: QuickRig, point: str, rotation: Rotation) -> Killed:
             left = rig.journal(rig.row(conn_id)["digest"])
         broker.kill()
     cause = read_cause(rig, conn_id) if "error" in answer else None
-    return Killed(
-        point, "token" in answer, cause, requests, answer["seconds"], api.family_revocations, left, is_sound
-    )
+    return Killed(point, "token" in answer, cause, requests, answer["seconds"], api.family_revocations, left, is_sound)
 
 
 def _is_sound(rig: QuickRig, askers: Any, conn_id: str) -> bool:
@@ -122,7 +121,6 @@ def read_cause(rig: QuickRig, conn_id: str) -> str | None:
     """Return why a grant was lost, as its row says."""
     row = rig.row(conn_id)
     return json.loads(row["error"])["fields"]["cause"] if row["state"] == "refused" else None
-
 
 
 def kill_everywhere(rig: QuickRig, rotation: Rotation, *, runs: int = 1, at_once: int = 4) -> list[Killed]:

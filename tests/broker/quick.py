@@ -15,12 +15,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from servers.live import LiveServer
+from servers.oauth2 import Client, OAuth2Api, Rotation
 from sqlalchemy import create_engine, text
 from sqlalchemy.pool import NullPool
 
 from broker.rig import HERE, MIGRATE, Rig, free_port
-from servers.live import LiveServer
-from servers.oauth2 import Client, OAuth2Api, Rotation
+
 WARM = {
     "conn_type": "integry_oauth2",
     "host": "https://example.com",

@@ -35,6 +35,7 @@ from airflow_provider_integry.authorizations.store import AuthorizationStore
 from airflow_provider_integry.transport import aio
 from broker.serve import build
 
+
 def die(point: str) -> None:
     """End this process at once where that is wanted, once."""
     if os.environ.get("TEST_DIE_AT") != point:

@@ -1,18 +1,22 @@
-"""Installations that the tests of the broker share: one on SQLite, one on PostgreSQL."""
+"""Installations that the tests of the broker share, for `tests/conftest.py` to hand out."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from broker.quick import QuickRig
+if TYPE_CHECKING:
+    from broker.quick import QuickRig
 
 
 @pytest.fixture(scope="session")
 def on_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[QuickRig]:
     """An installation on SQLite."""
+    # Lazy, so that tests without servers do not import Flask.
+    from broker.quick import QuickRig
+
     with QuickRig(tmp_path_factory.mktemp("sqlite")) as rig:
         rig.migrate()
         yield rig
@@ -21,6 +25,9 @@ def on_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[QuickRig]:
 @pytest.fixture(scope="session")
 def on_postgres(tmp_path_factory: pytest.TempPathFactory, postgres: Any) -> Iterator[QuickRig]:
     """An installation on PostgreSQL."""
+    # Lazy, as above.
+    from broker.quick import QuickRig
+
     with QuickRig(tmp_path_factory.mktemp("postgres"), postgres.create_database("broker")) as rig:
         rig.migrate()
         yield rig
@@ -46,3 +53,16 @@ def postgres_rig(on_postgres: QuickRig) -> Iterator[QuickRig]:
     """The one on PostgreSQL."""
     yield on_postgres
     on_postgres.kill_servers()
+
+
+@pytest.fixture
+def fernet_key(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A Fernet key for this process."""
+    # Lazy, so that tests of other processes do not import the models.
+    from airflow.models.crypto import get_fernet
+    from cryptography.fernet import Fernet
+
+    monkeypatch.setenv("AIRFLOW__CORE__FERNET_KEY", Fernet.generate_key().decode())
+    get_fernet.cache_clear()
+    yield
+    get_fernet.cache_clear()
