@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import msgspec
 from fastapi import APIRouter, Request, Response
+from starlette.background import BackgroundTask
 
 from airflow_provider_integry.authorizations.broker import Broker
 from airflow_provider_integry.authorizations.grant import Authorization
@@ -52,7 +53,12 @@ def build_router(broker: Broker) -> APIRouter:
         if known is None:
             raise not_found()
         subject = broker.subject_of(known, asked.end_user, asked.account)
-        return _json(_build_answer(await broker.hand_out(subject, asked.rejected)))
+        try:
+            response = _json(_build_answer(await broker.hand_out(subject, asked.rejected)))
+        except IntegryError as error:
+            response = answer(describe(error))
+        response.background = BackgroundTask(broker.settle, subject)
+        return response
 
     @router.post(STATUS_PATH, summary="Tell where authorizations stand", operation_id="status")
     @_answers
