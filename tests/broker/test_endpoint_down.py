@@ -132,18 +132,18 @@ def test_a_pasted_token_that_was_imported_does_not_come_back_over_its_successor(
     assert world.inside.heard.words.count("imported") == 1
 
 
-def test_many_askers_cause_few_requests_during_an_outage(rig: QuickRig):
+def test_many_askers_cause_few_requests_during_an_outage(postgres_rig: QuickRig):
     with token_service("strict") as (api, server):
-        rig.connect("outage", server.url, grant_type="refresh_token", refresh_token=api.authorize())
-        brokers = [rig.spawn(), rig.spawn()]
-        with rig.askers(8, "outage", *brokers) as askers:
+        postgres_rig.connect("outage", server.url, grant_type="refresh_token", refresh_token=api.authorize())
+        brokers = [postgres_rig.spawn(), postgres_rig.spawn()]
+        with postgres_rig.askers(8, "outage", *brokers) as askers:
             assert "token" in askers.ask_one()
-            rig.age(3700, "outage")
+            postgres_rig.age(3700, "outage")
             server.fail("/token", 503, DOWN)
             answers = [answer for _ in range(3) for answer in askers.ask()]
             assert {one["error"] for one in answers} == {"TokenEndpointUnavailableError"}
             # One at once; a slow machine may reach the second, two seconds later.
             assert server.arrived() - 1 <= 2
             server._faults.clear()
-            rig.age(80, "outage")
+            postgres_rig.age(80, "outage")
             assert all("token" in one for one in askers.ask())

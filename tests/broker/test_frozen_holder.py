@@ -10,7 +10,7 @@ from broker.quick import QuickRig
 
 @pytest.mark.parametrize("is_alive", [True, False])
 def test_others_get_the_old_token_or_are_told_to_ask_again_until_the_lease_ends(postgres_rig: QuickRig, is_alive: bool):
-    found = freeze(postgres_rig, is_alive=is_alive, lease_s=6.0)
+    found = freeze(postgres_rig, is_alive=is_alive, lease_s=3.0)
     # Requests wait for eight seconds at most, and the lease is shorter here: all are answered with the new one.
     assert set(found.answers) <= {"new", "old" if is_alive else "RefreshInProgressError"}, found
     assert found.slowest_s < 10.0, found

@@ -29,9 +29,8 @@ def find_secrets(secrets: set[str], files: list[Path]) -> list[str]:
     found = []
     for path in files:
         data = path.read_bytes()
-        found += [
-            f"{secret[:4]}… in {path.name}" for secret in secrets for form in encodings(secret) if form.encode() in data
-        ]
+        forms = ((secret, form) for secret in secrets for form in encodings(secret))
+        found += [f"{secret[:4]}… in {path.name}" for secret, form in forms if form.encode() in data]
     return found
 
 
