@@ -14,7 +14,7 @@ BIN := $(CURDIR)/$(VENV)/bin
 RUN := PATH="$(BIN):$$PATH" "$(BIN)/python"
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test lint docs bench clean
+.PHONY: help setup demo up test faults lint docs bench clean
 
 help: ## Say what can be done
 	@echo "usage: make TARGET [AIRFLOW=3.3|3.2] [PYTHON=python3.12] [ARGS=...]"
@@ -32,6 +32,9 @@ up: setup ## The same, and stay up for clicking until Ctrl-C
 
 test: setup ## Run all tests
 	@$(RUN) -m pytest $(ARGS)
+
+faults: setup ## Run the long fault tests of the broker: stampedes, kills, frozen holders, lost databases
+	@INTEGRY_FAULTS=1 $(RUN) -m pytest -s tests/faults $(ARGS)
 
 lint: setup ## Check style, types and import rules
 	@$(RUN) -m ruff check .

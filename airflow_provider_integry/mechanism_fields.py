@@ -272,8 +272,8 @@ OAUTH2_FIELDS: tuple[Field, ...] = by_section(
             " param_names exchange_headers dpop"
         ),
         "Token answer": (
-            "answer_path expires_path expires_unit lifetime_s refresh_retry_window grant_lifetime_days header_name header_prefix"
-            " expired_statuses expired_when"
+            "answer_path expires_path expires_unit lifetime_s refresh_retry_window grant_lifetime_days header_name"
+            " header_prefix expired_statuses expired_when"
         ),
     },
 )

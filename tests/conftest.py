@@ -28,7 +28,7 @@ settings.register_profile(
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "integry"))
 
-pytest_plugins = ["servers.fixtures"]
+pytest_plugins = ["servers.fixtures", "broker.fixtures"]
 
 
 @pytest.fixture

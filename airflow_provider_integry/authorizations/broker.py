@@ -183,6 +183,16 @@ class Broker:
                 return HandedOut(row, self._refresher.read_secrets(row), is_due=True)
             raise RefreshInProgressError(subject.key.conn_id, time.monotonic() - started)
 
+    async def settle(self, subject: Subject) -> None:
+        """Wait until this process renews an authorization no more, however that ends.
+
+        Done after the answer was sent: a server that is told to stop waits for what follows its answers,
+        and would cancel everything else in the middle of a token request, whose answer would be lost.
+        """
+        flight = self._flights.get(subject.key.digest)
+        if flight is not None:
+            await asyncio.wait({flight})
+
     async def statuses(self, subjects: list[Subject | None]) -> list[Status | None]:
         """Return where authorizations stand, read in one query; None for each None."""
         digests = [subject.key.digest for subject in subjects if subject]

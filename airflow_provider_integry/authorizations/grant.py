@@ -19,6 +19,8 @@ MANDATORY_S, MANDATORY_SHARE = 60.0, 0.10
 # is not renewed: the API has another reason, and every caller would cause one more refresh.
 SETTLING_S = 10.0
 COOL_DOWN_S, MAX_COOL_DOWN_S = 2.0, 60.0
+# So much of a digest tells one pasted refresh token from another.
+_SEED_CHARS = 16
 
 
 class AuthorizationKey(NamedTuple):
@@ -243,6 +245,30 @@ def _declared_end(row: Authorization, lifetime_s: float | None) -> float | None:
     ends_at = (row.created_at if row.refreshed_at is not None else row.now) + lifetime_s
     # In the past, and yet it was renewed: it was authorized anew since.
     return ends_at if ends_at > row.now else None
+
+
+def is_known_seed(seeds: str | None, digest: str) -> bool:
+    """Return whether a pasted refresh token was imported before.
+
+    A process may see a connection as it was a while ago. A token that was replaced must not come back
+    through it: it is used up, and would take the place of the grant that is good.
+
+    Args:
+        seeds: Column `seed` of the row: what was imported so far.
+        digest: SHA-256, in hex, of the pasted token.
+    """
+    return digest[:_SEED_CHARS] in _split_seeds(seeds)
+
+
+def add_seed(seeds: str | None, digest: str) -> str:
+    """Return column `seed` with one more imported token; the newest is first, and four are remembered."""
+    return "".join([digest[:_SEED_CHARS], *_split_seeds(seeds)[:3]])
+
+
+def _split_seeds(seeds: str | None) -> list[str]:
+    # A whole digest reads as its first part and three that fit nothing.
+    text = seeds or ""
+    return [text[start : start + _SEED_CHARS] for start in range(0, len(text), _SEED_CHARS)]
 
 
 def choose_cool_down(failures: int, retry_after_s: float | None, jitter: float) -> float:

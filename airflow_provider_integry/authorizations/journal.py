@@ -7,6 +7,7 @@ database is asked, and removed after it has answered.
 
 from __future__ import annotations
 
+import logging
 import os
 from contextlib import suppress
 from dataclasses import dataclass
@@ -17,8 +18,9 @@ import msgspec
 
 from airflow_provider_integry.authorizations.crypto import reseal, seal, unseal
 from airflow_provider_integry.authorizations.grant import GrantSecrets
-from airflow_provider_integry.errors import StoreNotReadyError, UnreadableGrantError
+from airflow_provider_integry.errors import StoreNotReadyError
 
+log = logging.getLogger(__name__)
 _SUFFIX = ".grant"
 
 
@@ -75,8 +77,11 @@ class Journal:
     def find(self, digest: str, generation: int) -> JournalEntry | None:
         """Return the entry that was obtained from this generation of a row; None where there is none.
 
+        An entry that the disk has damaged is put aside: nothing can bring it back.
+
         Raises:
-            UnreadableGrantError: It cannot be decrypted or is damaged.
+            UnreadableGrantError: It cannot be decrypted.
+            StoreNotReadyError: The folder cannot be read.
         """
         data = self._read(self._path(digest, generation))
         if data is None:
@@ -129,18 +134,25 @@ class Journal:
             temporary.replace(path)
             self._sync_folder()
         except OSError as error:
+            with suppress(OSError):
+                temporary.unlink(missing_ok=True)
             problem = f"The journal folder '{self._folder}' cannot be written ({error.strerror})"
             raise StoreNotReadyError(f"{problem}; set option [integry] journal_folder to one that can.") from None
 
     def _read(self, path: Path) -> dict[str, Any] | None:
         try:
             data = msgspec.json.decode(path.read_bytes())
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
-        except (OSError, msgspec.DecodeError, UnicodeDecodeError):
+        except (msgspec.DecodeError, UnicodeDecodeError):
             data = None
+        except OSError as error:
+            problem = f"The journal folder '{self._folder}' cannot be read ({error.strerror})"
+            raise StoreNotReadyError(f"{problem}; let the API server read option [integry] journal_folder.") from None
         if not _is_entry(data):
-            raise UnreadableGrantError(f"in the journal file '{path.name}' is damaged")
+            log.error("The journal file '%s' is damaged; it is put aside.", path.name)
+            path.replace(path.with_suffix(".damaged"))
+            return None
         return dict(data)
 
     def _sync_folder(self) -> None:

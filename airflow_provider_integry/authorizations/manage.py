@@ -11,7 +11,7 @@ from typing import Any
 from airflow_provider_integry.auth.oauth2 import OAuth2Settings
 from airflow_provider_integry.authorizations import metrics
 from airflow_provider_integry.authorizations.events import record
-from airflow_provider_integry.authorizations.grant import Authorization, AuthorizationKey
+from airflow_provider_integry.authorizations.grant import Authorization, AuthorizationKey, add_seed, is_known_seed
 from airflow_provider_integry.authorizations.journal import Journal
 from airflow_provider_integry.authorizations.refresh import fresh_values
 from airflow_provider_integry.authorizations.store import AuthorizationStore
@@ -81,7 +81,7 @@ def import_grant(
         if row is None:
             was_written = store.add(subject.key, values)
         else:
-            was_written = _begin_anew(store, journal, row, {**values, "seed": subject.seed_digest or row.seed})
+            was_written = _begin_anew(store, journal, row, {**values, "seed": _remember(row, subject.seed_digest)})
         found = store.find(subject.key.digest) if was_written else None
         if found is not None:
             metrics.count("grant.imported")
@@ -107,7 +107,7 @@ def revoke_grant(
     """
     wiped: dict[str, Any] = {**dict.fromkeys(_WIPED), "state": "revoked", "is_rotating": False, "failures": 0}
     while (row := store.find(key.digest)) is not None:
-        if _begin_anew(store, journal, row, {**wiped, "seed": seed_digest or row.seed}):
+        if _begin_anew(store, journal, row, {**wiped, "seed": _remember(row, seed_digest)}):
             metrics.count("grant.revoked")
             record("revoked", row, owner=owner)
             return store.find(key.digest)
@@ -120,3 +120,10 @@ def _begin_anew(store: AuthorizationStore, journal: Journal, row: Authorization,
         return False
     journal.remove(row.digest, row.generation)
     return True
+
+
+def _remember(row: Authorization, seed_digest: str | None) -> str | None:
+    """Return column `seed` with what is pasted in the connection now, so that it does not take over later."""
+    if seed_digest is None or is_known_seed(row.seed, seed_digest):
+        return row.seed
+    return add_seed(row.seed, seed_digest)

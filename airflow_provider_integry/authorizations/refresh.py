@@ -9,46 +9,46 @@ dies leaves a lease that ends by itself; one that wakes up late finds that its v
 from __future__ import annotations
 
 import logging
-import random
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple, Protocol
 from uuid import uuid4
 
-from airflow_provider_integry.auth.dpop import ProofKey, dump_proof_key, load_proof_key, make_proof_key
 from airflow_provider_integry.auth.grants import Obtained, obtain_token
-from airflow_provider_integry.auth.oauth2 import OAuth2Settings
 from airflow_provider_integry.authorizations.crypto import seal, unseal
 from airflow_provider_integry.authorizations.errors_wire import from_wire, to_wire
 from airflow_provider_integry.authorizations.grant import (
     Authorization,
     GrantSecrets,
+    add_seed,
     choose_cool_down,
-    choose_end,
-    choose_windows,
     is_forced,
+    is_known_seed,
     judge,
 )
 from airflow_provider_integry.authorizations.journal import Journal, JournalEntry
+from airflow_provider_integry.authorizations.outcomes import (
+    build_entry,
+    build_loss,
+    choose_proof_key,
+    dump,
+    jitter,
+    load,
+    may_have_acted,
+)
 from airflow_provider_integry.authorizations.steps import Do, Fetch, Pause, Steps
 from airflow_provider_integry.authorizations.store import AuthorizationStore
 from airflow_provider_integry.authorizations.subject import Subject
 from airflow_provider_integry.errors import (
-    ConnectionBrokenError,
     IntegryError,
     InvalidGrantError,
     NonRenewableTokenError,
     NotAuthorizedError,
-    ReauthorizationNeededError,
     RefreshInProgressError,
     RequestTimeoutError,
-    ResponseTooLargeError,
     StoreNotReadyError,
     StoreUnavailableError,
-    TokenEndpointUnavailableError,
-    TokenResponseError,
     UnreadableGrantError,
 )
 from airflow_provider_integry.secret import Secret
@@ -60,10 +60,6 @@ CONVERSATION_S = 30.0
 LEASE_S = 45.0
 # For how long a grant that has arrived is tried to be stored; after that the journal still has it.
 STORING_S = 120.0
-# Statuses that say that nothing was done.
-_NOT_DONE = (429, 503)
-# After one of these the server may have acted: a refresh token may be used up.
-_MAYBE_DONE = (RequestTimeoutError, ConnectionBrokenError, TokenResponseError, ResponseTooLargeError)
 
 
 class Events(Protocol):
@@ -232,13 +228,7 @@ class Refresher:
             yield from self._lose(subject, claimed, "refresh_outcome_unknown", None)
             return False
         started = self._clock()
-        try:
-            secrets = self.read_secrets(claimed)
-        except UnreadableGrantError:
-            if claimed.is_grant:
-                yield Do(lambda: self.store.change(claimed, {}))
-                raise
-            secrets = GrantSecrets()
+        secrets: GrantSecrets = yield from self._open_claimed(claimed)
         try:
             entry = yield from self._obtain(subject, claimed, secrets)
         except Exception as error:
@@ -255,12 +245,26 @@ class Refresher:
         self._events.refreshed(claimed, self._clock() - started)
         return True
 
+    def _open_claimed(self, row: Authorization) -> Steps[GrantSecrets]:
+        """Decrypt a row that is ours; what can be obtained without it needs nothing of it.
+
+        Raises:
+            UnreadableGrantError: It cannot be decrypted; the lease is given back.
+        """
+        try:
+            return self.read_secrets(row)
+        except UnreadableGrantError:
+            if not row.is_grant:
+                return GrantSecrets()
+            yield Do(lambda: self.store.change(row, {}))
+            raise
+
     # -- the conversation --------------------------------------------------------------------------
 
     def _obtain(self, subject: Subject, row: Authorization, secrets: GrantSecrets) -> Steps[JournalEntry]:
         """Ask for a token and return what is to be kept of the answer."""
         started, local_start = self._clock(), self._now()
-        proof_key = _proof_key_for(subject, secrets)
+        proof_key = choose_proof_key(subject, secrets)
         steps = obtain_token(
             subject.settings,
             refresh_token=secrets.refresh_token,
@@ -281,11 +285,20 @@ class Refresher:
         except StopIteration as end:
             obtained: Obtained = end.value
         # From here on times are the database's: it is the one clock that all servers share.
-        return _build_entry(subject, row, secrets, obtained, proof_key, row.now - local_start)
+        return build_entry(subject, row, secrets, obtained, proof_key, row.now - local_start)
 
     def _recover(self, row: Authorization) -> Steps[bool]:
-        """Store a grant that had arrived before a crash; return whether there was one."""
-        entry: JournalEntry | None = yield Do(lambda: self._journal.find(row.digest, row.generation))
+        """Store a grant that had arrived before a crash; return whether there was one.
+
+        Raises:
+            UnreadableGrantError, StoreNotReadyError: There may be one, and it cannot be read; the lease is given back.
+        """
+        try:
+            entry: JournalEntry | None = yield Do(lambda: self._journal.find(row.digest, row.generation))
+        except (UnreadableGrantError, StoreNotReadyError):
+            # There is a newer grant than the row's, which would be lost by trying that one.
+            yield Do(lambda: self.store.change(row, {}))
+            raise
         if entry is None:
             return False
         if entry.made_at != row.created_at:
@@ -351,12 +364,12 @@ class Refresher:
         retry_after_s = getattr(error, "retry_after_s", None)
         values = {
             "failures": row.failures + 1,
-            "cool_until": row.now + choose_cool_down(row.failures + 1, retry_after_s, _jitter()),
-            "error": _dump(to_wire(known) if known else {"error": "BrokerFailedError", "message": "unexpected error"}),
+            "cool_until": row.now + choose_cool_down(row.failures + 1, retry_after_s, jitter()),
+            "error": dump(to_wire(known) if known else {"error": "BrokerFailedError", "message": "unexpected error"}),
             "error_at": row.now,
             "cool_for": subject.fingerprint,
         }
-        if row.is_grant and _may_have_acted(error):
+        if row.is_grant and may_have_acted(error):
             values["unknown_since"] = row.unknown_since or row.now
         yield Do(lambda: self.store.change(row, values))
         self._events.failed(row, error)
@@ -364,7 +377,7 @@ class Refresher:
     def _lose(self, subject: Subject, row: Authorization, cause: str, error: IntegryError | None) -> Steps[None]:
         values = {
             "state": "refused",
-            "error": _dump(to_wire(_loss(subject, cause, error))),
+            "error": dump(to_wire(build_loss(subject, cause, error))),
             "error_at": row.now,
             "failures": row.failures + 1,
         }
@@ -395,7 +408,7 @@ def explain(row: Authorization, verdict: str) -> IntegryError:
     if verdict == "revoked":
         return NotAuthorizedError(row.conn_id, row.end_user, "it was revoked here. Authorize again.")
     if row.error is not None:
-        return from_wire(_load(row.error))
+        return from_wire(load(row.error))
     return NotAuthorizedError(row.conn_id, row.end_user, "its token cannot be renewed. Authorize again.")
 
 
@@ -441,13 +454,14 @@ def fresh_values(subject: Subject, refresh_token: Secret | None) -> dict[str, An
 
 def _renewed_values(subject: Subject, row: Authorization) -> dict[str, Any] | None:
     """Return the columns that a changed connection makes new; None where the row stands."""
-    if not subject.is_grant:
-        is_new = row.binding != subject.binding
-    elif subject.seed is not None and subject.seed_digest != row.seed:
-        is_new = True
-    else:
-        return _corrected_values(subject, row)
-    return {**fresh_values(subject, subject.seed), "generation": row.generation + 1} if is_new else None
+    seeds = subject.seed_digest
+    if subject.is_grant:
+        if seeds is None or is_known_seed(row.seed, seeds):
+            return _corrected_values(subject, row)
+        seeds = add_seed(row.seed, seeds)
+    elif row.binding == subject.binding:
+        return None
+    return {**fresh_values(subject, subject.seed), "seed": seeds, "generation": row.generation + 1}
 
 
 def _corrected_values(subject: Subject, row: Authorization) -> dict[str, Any] | None:
@@ -466,85 +480,3 @@ def _is_window_over(subject: Subject, row: Authorization) -> bool:
     if not row.is_grant or row.unknown_since is None or not subject.retry_window_s:
         return False
     return row.now - row.unknown_since > subject.retry_window_s
-
-
-def _may_have_acted(error: Exception) -> bool:
-    if isinstance(error, TokenEndpointUnavailableError):
-        return error.status not in _NOT_DONE
-    return isinstance(error, _MAYBE_DONE) or not isinstance(error, IntegryError)
-
-
-def _loss(subject: Subject, cause: str, error: IntegryError | None) -> ReauthorizationNeededError:
-    said = f" {error}" if error else ""
-    if cause == "refresh_outcome_unknown":
-        said = (
-            " A refresh was sent and its answer never arrived; the refresh token is used up"
-            f"{' since' if error is None else ', as the service says now'}.{said}"
-        )
-    # An invalid_grant says by itself what to do.
-    advice = "" if isinstance(error, InvalidGrantError) else " Authorize again, or paste a new refresh token."
-    reason = f"the grant is lost ({cause}).{said}{advice}"
-    return ReauthorizationNeededError(subject.key.conn_id, subject.key.end_user, reason, cause)
-
-
-def _proof_key_for(subject: Subject, secrets: GrantSecrets) -> ProofKey | None:
-    if not (isinstance(subject.settings, OAuth2Settings) and subject.settings.uses_dpop):
-        return None
-    return load_proof_key(secrets.proof_key) if secrets.proof_key else make_proof_key()
-
-
-def _build_entry(
-    subject: Subject,
-    row: Authorization,
-    secrets: GrantSecrets,
-    obtained: Obtained,
-    proof_key: ProofKey | None,
-    offset_s: float,
-) -> JournalEntry:
-    token = obtained.token
-    told_end_at = token.refresh_expires_at + offset_s if token.refresh_expires_at is not None else None
-    expires_at = token.expires_at + offset_s if token.expires_at is not None else None
-    windows = choose_windows(row.now, expires_at, _jitter())
-    is_new = bool(token.refresh_token) and token.refresh_token != secrets.refresh_token
-    values: dict[str, Any] = {
-        "state": "active",
-        "token_fingerprint": token.fingerprint,
-        **windows._asdict(),
-        "refreshed_at": row.now,
-        "is_rotating": row.is_rotating or is_new,
-        "scopes": " ".join(token.scopes) if token.scopes is not None else row.scopes,
-        "unknown_since": None,
-        "failures": 0,
-        "cool_until": None,
-        "error": None,
-        "error_at": None,
-        **choose_end(row, told_end_at, subject.grant_lifetime_s)._asdict(),
-    }
-    kept = replace(
-        secrets,
-        access_token=token.access_token,
-        refresh_token=token.refresh_token or secrets.refresh_token,
-        token_type=token.token_type,
-        proof_key=dump_proof_key(proof_key) if proof_key else None,
-        endpoint=obtained.endpoint,
-        nonce=obtained.nonce,
-    )
-    return JournalEntry(row.digest, row.created_at, row.generation, kept, values)
-
-
-def _jitter() -> float:
-    return random.random()  # noqa: S311 - scatter, no secret
-
-
-def _dump(data: dict[str, Any]) -> str:
-    # Lazy for start-up cost: nothing is wrong most of the time.
-    import msgspec
-
-    return msgspec.json.encode(data).decode()
-
-
-def _load(text: str) -> dict[str, Any]:
-    # Lazy for start-up cost, as above.
-    import msgspec
-
-    return dict(msgspec.json.decode(text))

@@ -42,7 +42,8 @@ authorization = Table(
     Column("binding", String(64), nullable=False),
     # Whether it is lost when it is lost: it cannot be obtained again from the connection alone.
     Column("is_grant", Boolean, nullable=False),
-    # SHA-256 of the refresh token that was pasted into the connection last, to notice a new one.
+    # Beginnings of the SHA-256 of the refresh tokens that were pasted into the connection, to notice a new
+    # one; see `grant.is_known_seed`.
     Column("seed", String(64)),
     Column("state", String(16), nullable=False),
     # Encrypted; see crypto.py.

@@ -18,13 +18,10 @@ import signal
 import sys
 from typing import Any, TextIO
 
-import requests
 from airflow.sdk.execution_time.supervisor import block_orm_access
 
-from airflow_provider_integry.authorizations.client import forget_secret, read_secret
+from airflow_provider_integry.authorizations.client import forget_secret
 from airflow_provider_integry.authorizations.tokens import forget_sources
-from airflow_provider_integry.hooks.integry import IntegryHook
-from airflow_provider_integry.transport import sync
 from broker.ask import ask
 
 
@@ -87,12 +84,11 @@ def main() -> None:
     channel = open_channel()
     # As Airflow does before it runs a task.
     block_orm_access()
-    # Everything is loaded before the first process is forked.
-    IntegryHook("warm")._source()
-    read_secret()
+    # Everything is loaded before the first process is forked: nobody listens at this port.
+    os.environ["AIRFLOW__INTEGRY__API_URL"] = "http://127.0.0.1:1"
+    assert "error" in ask("warm", None, None)
+    forget_sources()
     forget_secret()
-    assert requests
-    assert sync.fetch
     groups: dict[int, list[Child]] = {}
     answer: Any
     print("ready", file=channel, flush=True)

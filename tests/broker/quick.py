@@ -11,7 +11,7 @@ import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -53,9 +53,11 @@ class WatchedServer(LiveServer):
 
 
 @contextmanager
-def token_service(rotation: Rotation, latency_s: float = 0.0, **options: Any) -> Iterator[tuple[OAuth2Api, Any]]:
-    """Serve an authorization server."""
-    api = OAuth2Api(Client("client-1", "secret-1"), rotation=rotation, latency_s=latency_s, **options)
+def token_service(
+    rotation: Rotation, latency_s: float = 0.0, client_secret: str = "secret-1", **options: Any
+) -> Iterator[tuple[OAuth2Api, Any]]:
+    """Serve an authorization server; it knows client `client-1` with this secret."""
+    api = OAuth2Api(Client("client-1", client_secret), rotation=rotation, latency_s=latency_s, **options)
     with WatchedServer(api.build()) as server:
         yield api, server
 
@@ -79,7 +81,13 @@ class Parent:
                 # With its children a group of its own: all end together.
                 start_new_session=True,
             )
-        assert self._read() == "ready", self.errors()
+        # Airflow's logging writes to the standard output while it is loaded.
+        while (line := self._read()) != "ready":
+            if not line and self._process.poll() is not None:
+                self.close()
+                raise AssertionError(self.errors())
+            with self._log.open("a") as said:
+                said.write(f"{line}\n")
 
     def errors(self) -> str:
         return self._log.read_text("utf-8", "replace")[-3000:]
@@ -102,7 +110,8 @@ class Parent:
             return self.receive()
 
     def close(self) -> None:
-        os.killpg(self._process.pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
         self._process.communicate()
 
     def _read(self) -> str:
@@ -165,10 +174,17 @@ class Askers:
 
 
 class QuickRig(Rig):
-    """An installation; a context manager."""
+    """An installation; a context manager.
 
-    def __init__(self, folder: Path, database: str | None = None) -> None:
+    Args:
+        folder: Where it keeps its files.
+        database: URL of an empty database; None for SQLite in the folder.
+        environment: Further variables of all its processes.
+    """
+
+    def __init__(self, folder: Path, database: str | None = None, **environment: str) -> None:
         super().__init__(folder, database)
+        self._more = environment
         self.quick: list[Server] = []
         self._broker_parent: Parent | None = None
         self._asker_parents: list[Parent] = []
@@ -186,7 +202,7 @@ class QuickRig(Rig):
     @property
     def brokers(self) -> Parent:
         if self._broker_parent is None:
-            environment = self.server_environment()
+            environment = self.server_environment(**self._more)
             log = self.folder / "brokers.log"
             self._broker_parent = Parent("serve_and_die.py", environment=environment, log=log)
         return self._broker_parent
@@ -241,7 +257,7 @@ class QuickRig(Rig):
             return self._idle_parents.pop()
         warm = {"AIRFLOW_CONN_WARM": json.dumps(WARM)}
         log = self.folder / f"askers-{len(self._asker_parents)}.log"
-        parent = Parent("ask_many.py", environment={**self.task_environment(1), **warm}, log=log)
+        parent = Parent("ask_many.py", environment={**self.task_environment(1), **warm, **self._more}, log=log)
         self._asker_parents.append(parent)
         return parent
 

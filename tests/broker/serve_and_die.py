@@ -12,6 +12,7 @@ Variables of a child's environment, all optional:
 
 - ``TEST_DIE_AT``: one of `kills.POINTS`; the process kills itself (SIGKILL) when it first gets there.
 - ``TEST_DIE_MARK``: a file that is made then; it dies only where there is none yet.
+- ``TEST_LOG_LEVEL``: "debug" lets everybody say all that they have to say.
 - ``TEST_LEASE_S``, ``TEST_CONVERSATION_S``: shorten a lease and a conversation.
 """
 
@@ -19,6 +20,7 @@ from __future__ import annotations
 
 import functools
 import json
+import logging
 import os
 import signal
 import sys
@@ -102,6 +104,10 @@ def serve(command: dict[str, Any]) -> None:
     shorten()
     arm()
     level = os.environ.get("TEST_LOG_LEVEL", "info")
+    if level == "debug":
+        # Airflow leaves these as they are: here they tell statements and connections too.
+        for name in ("", "asyncio", "aiohttp", "sqlalchemy.engine"):
+            logging.getLogger(name).setLevel(logging.DEBUG)
     uvicorn.run(build(), host="127.0.0.1", port=command["port"], log_level=level)
 
 

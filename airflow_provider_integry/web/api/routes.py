@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import msgspec
 from fastapi import APIRouter, Request, Response
+from starlette.background import BackgroundTask
 from starlette.requests import ClientDisconnect
 
 from airflow_provider_integry.authorizations.broker import Broker
@@ -72,7 +73,12 @@ async def credentials(broker: Broker, request: Request) -> Response:
         await _take_time(started)
         raise not_found()
     subject = broker.subject_of(known, asked.end_user, asked.account)
-    return _json(_build_answer(await broker.hand_out(subject, asked.rejected)))
+    try:
+        response = _json(_build_answer(await broker.hand_out(subject, asked.rejected)))
+    except IntegryError as error:
+        response = answer(describe(error))
+    response.background = BackgroundTask(broker.settle, subject)
+    return response
 
 
 async def status(broker: Broker, request: Request) -> Response:
