@@ -141,9 +141,14 @@ class BrokerClient:
         return response
 
     def _key(self) -> Steps[ProofKey]:
-        # Asking for the address first: the broker makes the secret where there is none yet.
-        yield from _find_api()
-        secret: Secret = yield Either(read_secret, aread_secret)
+        reader = Either(read_secret, aread_secret)
+        try:
+            secret: Secret = yield reader
+        except BrokerRefusedError:
+            # The broker makes it when it is first asked for a credential, whatever the proof.
+            body = msgspec.json.encode(CredentialsRequest(self._settings.conn_id))
+            yield from self._post(CREDENTIALS_PATH, body, "")
+            secret = yield reader
         return derive_key(secret, self._settings)
 
     def _sign(self, key: ProofKey) -> str:
