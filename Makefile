@@ -14,11 +14,11 @@ BIN := $(CURDIR)/$(VENV)/bin
 RUN := PATH="$(BIN):$$PATH" "$(BIN)/python"
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test lint docs bench clean
+.PHONY: help setup demo up test test-distributed lint docs bench clean
 
 help: ## Say what can be done
 	@echo "usage: make TARGET [AIRFLOW=3.3|3.2] [PYTHON=python3.12] [ARGS=...]"
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-8s%s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-18s%s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 setup: ## Make the environment, or renew it after a change of dependencies
 	@python=$$(sh scripts/find_python.sh $(PYTHON)) && \
@@ -32,6 +32,12 @@ up: setup ## The same, and stay up for clicking until Ctrl-C
 
 test: setup ## Run all tests
 	@$(RUN) -m pytest $(ARGS)
+
+test-distributed: ## Run two Celery workers, two API servers, PostgreSQL and Redis (from the system); about two minutes
+	@python=$$(sh scripts/find_python.sh $(PYTHON)) && \
+		"$$python" scripts/environment.py --airflow $(AIRFLOW) --folder $(VENV)-distributed --group distributed \
+		$(if $(PYTHON),,--any-python)
+	@"$(CURDIR)/$(VENV)-distributed/bin/python" -m pytest tests/distributed $(ARGS)
 
 lint: setup ## Check style, types and import rules
 	@$(RUN) -m ruff check .
