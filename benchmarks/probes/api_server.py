@@ -39,7 +39,7 @@ class TokenEndpoint(ThreadingHTTPServer):
 
 
 class _Handler(BaseHTTPRequestHandler):
-    def do_POST(self) -> None:  # noqa: N802 - the base class's name
+    def do_POST(self) -> None:
         server = self.server
         assert isinstance(server, TokenEndpoint)
         self.rfile.read(int(self.headers["Content-Length"]))
@@ -78,14 +78,18 @@ def serving_airflow() -> Generator[int, None, None]:
 
 def _wait(url: str) -> None:
     deadline = time.monotonic() + 120
-    while time.monotonic() < deadline:
-        try:
-            urllib.request.urlopen(url, timeout=10).close()
-        except OSError:
-            time.sleep(0.2)
-        else:
-            return
-    raise TimeoutError(url)
+    while not _answers(url):
+        if time.monotonic() > deadline:
+            raise TimeoutError(url)
+        time.sleep(0.2)
+
+
+def _answers(url: str) -> bool:
+    try:
+        urllib.request.urlopen(url, timeout=10).close()
+    except OSError:
+        return False
+    return True
 
 
 def add_connection(conn_id: str, token_url: str) -> None:
@@ -102,9 +106,7 @@ def add_connection(conn_id: str, token_url: str) -> None:
         "allow_http": True,
     }
     with create_session(scoped=False) as session:
-        session.add(
-            Connection(conn_id=conn_id, conn_type="integry_oauth2", host=token_url, extra=json.dumps(extra))
-        )
+        session.add(Connection(conn_id=conn_id, conn_type="integry_oauth2", host=token_url, extra=json.dumps(extra)))
 
 
 def proof_maker(conn_id: str) -> Callable[[], str]:

@@ -62,9 +62,7 @@ async def measure(port: int, rounds: int, clients: int, requests: int) -> dict[s
 async def read_in_parallel(port: int, endpoint: TokenEndpoint, parallel: int) -> dict[str, Any]:
     """Read one fresh credential over so many connections at once."""
     before = endpoint.count
-    elapsed_s, times, statuses = await load(
-        port, credentials_of("fresh"), clients=parallel, requests=parallel
-    )
+    elapsed_s, times, statuses = await load(port, credentials_of("fresh"), clients=parallel, requests=parallel)
     return {
         "elapsed_s": elapsed_s,
         "p99_s": percentile(times, 0.99),

@@ -57,7 +57,10 @@ def measure(rounds: int) -> Subject:
         rows,
         [
             f"throughput: {_rate(seconds['ours'])} credentials and {_rate(seconds['execution'])} connections a second",
-            f"{PARALLEL} reads at once: p99 {parallel['p99_s'] * 1e3:.0f} ms, all done after {parallel['elapsed_s']:.2f} s",
+            (
+                f"{PARALLEL} reads at once: p99 {parallel['p99_s'] * 1e3:.0f} ms, all done after"
+                f" {parallel['elapsed_s']:.2f} s"
+            ),
             (
                 f"while {PARALLEL} requests wait for a token endpoint that takes {WAITING_S:.0f} s:"
                 f" {waiting['token_requests']} token requests a round, {waiting['tokens']} different tokens handed out"

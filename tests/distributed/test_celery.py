@@ -14,7 +14,9 @@ from servers.databases import PostgresServer
 from servers.redis import RedisServer
 
 _NEEDED = ("celery", "redis", "psycopg2", "asyncpg", "statsd")
-_ABSENT = [f"no package {name} ('make test-distributed' installs it)" for name in _NEEDED if not importlib.util.find_spec(name)]
+_ABSENT = [
+    f"no package {name} ('make test-distributed' installs it)" for name in _NEEDED if not importlib.util.find_spec(name)
+]
 _MISSING = [reason for reason in (*_ABSENT, PostgresServer.missing(), RedisServer.missing()) if reason]
 
 pytestmark = [
@@ -80,7 +82,10 @@ def test_both_workers_and_both_api_servers_had_a_part(played):
     installation = played[2]
     logs = {name: installation.log(name).read_text("utf-8", "replace") for name in ("api-server-0", "api-server-1")}
     assert all("path=/integry/v1/credentials" in log for log in logs.values())
-    hosts = {installation.log(f"worker-{number}").read_text("utf-8", "replace").count("succeeded in") > 5 for number in (0, 1)}
+    hosts = {
+        installation.log(f"worker-{number}").read_text("utf-8", "replace").count("succeeded in") > 5
+        for number in (0, 1)
+    }
     assert hosts == {True}
 
 

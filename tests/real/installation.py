@@ -13,10 +13,11 @@ from typing import Any
 
 import requests
 from cryptography.fernet import Fernet
+from sqlalchemy import create_engine, inspect, text
+
 from scripts.demo.ports import find_free_ports
 from scripts.demo.processes import Processes, describe
 from scripts.demo.sandbox import USER, Ports, Sandbox, find_airflow, make_sandbox, private_file
-from sqlalchemy import create_engine, inspect, text
 
 HERE = Path(__file__).parent
 START_S = 150

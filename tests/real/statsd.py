@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+from contextlib import suppress
 from types import TracebackType
 
 
@@ -45,14 +46,14 @@ class StatsD:
 
     def _values(self, name: str, kind: str) -> list[str]:
         start, end = f"airflow.{name}:", f"|{kind}"
-        return [line[len(start) : -len(end)] for line in list(self._lines) if line.startswith(start) and line.endswith(end)]
+        return [
+            line[len(start) : -len(end)] for line in list(self._lines) if line.startswith(start) and line.endswith(end)
+        ]
 
     def _receive(self) -> None:
         while not self._is_over.is_set():
-            try:
+            with suppress(TimeoutError):
                 self._lines += self._socket.recv(65536).decode().splitlines()
-            except TimeoutError:
-                continue
 
     def __enter__(self) -> StatsD:
         self._thread.start()

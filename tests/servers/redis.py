@@ -40,15 +40,15 @@ class RedisServer:
                 command, cwd=self._log.parent, stdout=log, stderr=log, start_new_session=True
             )
         deadline = time.monotonic() + 20
-        while True:
-            try:
-                socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
-            except OSError:
-                assert self._process.poll() is None, self._log.read_text()
-                assert time.monotonic() < deadline, "redis-server does not answer"
-                time.sleep(0.05)
-            else:
-                return self
+        while not self._answers():
+            assert self._process.poll() is None, self._log.read_text()
+            assert time.monotonic() < deadline, "redis-server does not answer"
+            time.sleep(0.05)
+        return self
+
+    def _answers(self) -> bool:
+        with socket.socket() as found:
+            return found.connect_ex(("127.0.0.1", self.port)) == 0
 
     def __exit__(self, *_: object) -> None:
         self._process.terminate()

@@ -25,9 +25,7 @@ def deferred():
         return {"error": error, "readiness": str(findings.readiness), "reason": findings.reason}
 
     for name in ("late", "lost"):
-        wait = IntegryAuthorizationSensor(
-            task_id=f"wait_{name}", integry_conn_id=name, poke_interval=1, timeout=240
-        )
+        wait = IntegryAuthorizationSensor(task_id=f"wait_{name}", integry_conn_id=name, poke_interval=1, timeout=240)
         read = IntegryActivityOperator(
             task_id=f"read_{name}", integry_conn_id=name, activity="who_am_i", deferrable=True
         )
