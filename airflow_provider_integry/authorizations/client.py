@@ -137,7 +137,14 @@ class BrokerClient:
         headers = [("Content-Type", "application/json"), ("Accept", "application/json")]
         if proof:
             headers.append(("Authorization", f"Bearer {proof}"))
-        response: HttpResponse = yield _fetch(HttpRequest("POST", f"{base_url}{PREFIX}{path}", tuple(headers), body))
+        try:
+            response: HttpResponse = yield _fetch(
+                HttpRequest("POST", f"{base_url}{PREFIX}{path}", tuple(headers), body)
+            )
+        except TransportError as error:
+            # It was there before: its health is asked for again.
+            forget_api()
+            raise BrokerUnreachableError(base_url, error.problem) from None
         return response
 
     def _key(self) -> Steps[ProofKey]:
