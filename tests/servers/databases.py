@@ -37,6 +37,7 @@ class DatabaseServer:
     system_users: ClassVar[tuple[str, ...]]
     stop_signal: ClassVar[int]
     kill_signal: ClassVar[int] = signal.SIGKILL
+    environment: ClassVar[dict[str, str]] = {}
 
     def __init__(self, folder: Path) -> None:
         self.port = _free_port()
@@ -160,6 +161,7 @@ class DatabaseServer:
 
     def _options(self) -> dict[str, Any]:
         environment = {"PATH": os.environ.get("PATH", os.defpath), "HOME": str(self._home), "LC_ALL": "C.UTF-8"}
+        environment |= self.environment
         # A session of its own: Ctrl-C at the terminal must not reach it before its tests have ended.
         options: dict[str, Any] = {"cwd": self._home, "env": environment, "start_new_session": True}
         if self._user:
@@ -222,6 +224,8 @@ class MariaDbServer(DatabaseServer):
     system_users = ("mysql",)
     system_database = "mysql"
     stop_signal = signal.SIGTERM
+    # A server somewhere with summer time: local time is no clock.
+    environment: ClassVar[dict[str, str]] = {"TZ": "CET-1CEST,M3.5.0,M10.5.0/3"}
 
     def url(self, name: str) -> str:
         """Return the SQLAlchemy URL of a database."""
@@ -244,7 +248,8 @@ class MariaDbServer(DatabaseServer):
             f"--socket={self._home / 'socket'}",
             f"--pid-file={self._home / 'pid'}",
             "--innodb-buffer-pool-size=64M",
-            "--innodb-flush-log-at-trx-commit=0",
+            # The machine's power is not tested: what is committed survives the process.
+            "--innodb-flush-log-at-trx-commit=2",
         ]
 
     def _creation(self) -> str:
