@@ -12,9 +12,12 @@ import time
 import urllib.request
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from uuid import uuid4
+
+import psutil
 
 AIRFLOW = str(Path(sys.executable).parent / "airflow")
 
@@ -57,9 +60,28 @@ class _Handler(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
+@dataclass(frozen=True)
+class ApiServer:
+    """One that runs.
+
+    Attributes:
+        port: TCP port.
+        process: It has no other one.
+    """
+
+    port: int
+    process: psutil.Process
+
+    @property
+    def cpu_s(self) -> float:
+        """Seconds of CPU that it has used so far."""
+        times = self.process.cpu_times()
+        return float(times.user + times.system)
+
+
 @contextmanager
-def serving_airflow() -> Generator[int, None, None]:
-    """Make the tables and run one API server process; gives its port."""
+def serving_airflow() -> Generator[ApiServer, None, None]:
+    """Make the tables and run one API server process."""
     log = Path(os.environ["AIRFLOW_HOME"]).with_suffix(".log")
     with log.open("wb") as output:
         subprocess.run([AIRFLOW, "db", "migrate"], stdout=output, stderr=output, check=True, timeout=300)
@@ -71,7 +93,7 @@ def serving_airflow() -> Generator[int, None, None]:
             try:
                 _wait(f"http://127.0.0.1:{port}/integry/health")
                 _wait(f"http://127.0.0.1:{port}/execution/health")
-                yield port
+                yield ApiServer(port, psutil.Process(server.pid))
             finally:
                 server.terminate()
 

@@ -12,23 +12,25 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from api_server import TokenEndpoint, add_connection, make_task_token, proof_maker, serving_airflow
-from keep_alive import KeepAliveClient, build_request, load, percentile
+from api_server import ApiServer, TokenEndpoint, add_connection, make_task_token, proof_maker, serving_airflow
+from keep_alive import KeepAliveClient, build_request, clients, load, percentile
 
-WARM_UP = 100
+WARM_UP = 200
+TURN = 160
 PAUSE_S = 0.02
 WAITING_ROUNDS = 3
 
 
 def main() -> None:
     """Measure throughput, then parallel reads, then what others notice while requests wait."""
-    rounds, clients, requests, parallel = map(int, sys.argv[1:5])
+    rounds, count, requests, parallel = map(int, sys.argv[1:5])
     waiting_s = float(sys.argv[5])
-    with serving_airflow() as port, TokenEndpoint() as endpoint:
+    with serving_airflow() as server, TokenEndpoint() as endpoint:
+        port = server.port
         url = f"http://127.0.0.1:{endpoint.server_port}"
         add_connection("fresh", url)
         add_connection("slow", url)
-        found = asyncio.run(measure(port, rounds, clients, requests))
+        found: dict[str, Any] = {"load": asyncio.run(measure(server, rounds, count, requests))}
         found["parallel"] = asyncio.run(read_in_parallel(port, endpoint, parallel))
         endpoint.latency_s = waiting_s
         found["waiting"] = asyncio.run(look_while_waiting(port, endpoint, parallel, waiting_s))
@@ -41,28 +43,49 @@ def credentials_of(conn_id: str) -> Callable[[], bytes]:
     return lambda: build_request("POST", "/integry/v1/credentials", make_proof(), {"conn_id": conn_id})
 
 
-async def measure(port: int, rounds: int, clients: int, requests: int) -> dict[str, Any]:
-    """Let both endpoints answer in turns; return seconds per round."""
+async def measure(server: ApiServer, rounds: int, count: int, requests: int) -> dict[str, Any]:
+    """Let both endpoints answer in short turns; return seconds per round, of the clock and of the server's CPU."""
     theirs = build_request("GET", "/execution/connections/fresh", make_task_token())
     contenders = {"ours": credentials_of("fresh"), "execution": lambda: theirs}
-    for build in contenders.values():
-        _, _, statuses = await load(port, build, clients=1, requests=WARM_UP)
-        assert set(statuses) == {200}, statuses
-    found: dict[str, list[float]] = {name: [] for name in contenders}
-    p99: dict[str, list[float]] = {name: [] for name in contenders}
-    for _ in range(rounds):
-        for name, build in contenders.items():
-            elapsed_s, times, statuses = await load(port, build, clients=clients, requests=requests)
+    found: dict[str, dict[str, list[float]]] = {name: {"wall": [], "cpu": [], "p99": []} for name in contenders}
+    with clients(server.port, count) as pool:
+        for build in contenders.values():
+            _, _, statuses = await load(pool, build, WARM_UP)
             assert set(statuses) == {200}, statuses
-            found[name].append(elapsed_s)
-            p99[name].append(percentile(times, 0.99))
-    return {"seconds": found, "p99_s": p99}
+        for _ in range(rounds):
+            for name, values in (await measure_round(server, pool, contenders, requests)).items():
+                for clock, value in values.items():
+                    found[name][clock].append(value)
+    return found
+
+
+async def measure_round(
+    server: ApiServer, pool: list[KeepAliveClient], contenders: dict[str, Callable[[], bytes]], requests: int
+) -> dict[str, dict[str, float]]:
+    """Send so many requests as each: what disturbs the machine meanwhile disturbs both alike."""
+    spent = {name: [0.0, 0.0] for name in contenders}
+    all_times: dict[str, list[float]] = {name: [] for name in contenders}
+    order = list(contenders)
+    for _ in range(requests // TURN):
+        for name in order:
+            before = server.cpu_s
+            elapsed_s, times, statuses = await load(pool, contenders[name], TURN)
+            assert set(statuses) == {200}, statuses
+            spent[name][0] += elapsed_s
+            spent[name][1] += server.cpu_s - before
+            all_times[name] += times
+        order.reverse()
+    return {
+        name: {"wall": wall, "cpu": cpu, "p99": percentile(all_times[name], 0.99)}
+        for name, (wall, cpu) in spent.items()
+    }
 
 
 async def read_in_parallel(port: int, endpoint: TokenEndpoint, parallel: int) -> dict[str, Any]:
     """Read one fresh credential over so many connections at once."""
     before = endpoint.count
-    elapsed_s, times, statuses = await load(port, credentials_of("fresh"), clients=parallel, requests=parallel)
+    with clients(port, parallel) as pool:
+        elapsed_s, times, statuses = await load(pool, credentials_of("fresh"), parallel)
     return {
         "elapsed_s": elapsed_s,
         "p99_s": percentile(times, 0.99),

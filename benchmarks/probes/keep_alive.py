@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
 
 
 class KeepAliveClient:
@@ -49,7 +50,7 @@ def build_request(method: str, path: str, token: str = "", body: dict[str, str] 
 
 
 async def load(
-    port: int, build: Callable[[], bytes], *, clients: int, requests: int
+    pool: Sequence[KeepAliveClient], build: Callable[[], bytes], requests: int
 ) -> tuple[float, list[float], dict[int, int]]:
     """Send requests from several clients at once, each waiting for its answer before its next one.
 
@@ -60,7 +61,6 @@ async def load(
     waiting: Iterator[bytes] = iter([build() for _ in range(requests)])
     times: list[float] = []
     statuses: dict[int, int] = {}
-    pool = [KeepAliveClient(port) for _ in range(clients)]
 
     async def work(client: KeepAliveClient) -> None:
         for request in waiting:
@@ -71,10 +71,18 @@ async def load(
 
     started = time.perf_counter()
     await asyncio.gather(*map(work, pool))
-    elapsed_s = time.perf_counter() - started
-    for client in pool:
-        client.close()
-    return elapsed_s, times, statuses
+    return time.perf_counter() - started, times, statuses
+
+
+@contextmanager
+def clients(port: int, count: int) -> Generator[list[KeepAliveClient], None, None]:
+    """Give so many clients of one server, and hang up at the end."""
+    pool = [KeepAliveClient(port) for _ in range(count)]
+    try:
+        yield pool
+    finally:
+        for client in pool:
+            client.close()
 
 
 def percentile(values: list[float], share: float) -> float:
