@@ -14,11 +14,11 @@ BIN := $(CURDIR)/$(VENV)/bin
 RUN := PATH="$(BIN):$$PATH" "$(BIN)/python"
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test faults lint docs bench clean
+.PHONY: help setup demo up test test-distributed faults lint docs bench clean
 
 help: ## Say what can be done
 	@echo "usage: make TARGET [AIRFLOW=3.3|3.2] [PYTHON=python3.12] [ARGS=...]"
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-8s%s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-18s%s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 setup: ## Make the environment, or renew it after a change of dependencies
 	@python=$$(sh scripts/find_python.sh $(PYTHON)) && \
@@ -36,6 +36,12 @@ test: setup ## Run all tests
 faults: setup ## Run the long fault tests of the broker: stampedes, kills, frozen holders, lost databases
 	@INTEGRY_FAULTS=1 $(RUN) -m pytest -s tests/faults $(ARGS)
 
+test-distributed: ## Run two Celery workers, two API servers, PostgreSQL and Redis (from the system); about two minutes
+	@python=$$(sh scripts/find_python.sh $(PYTHON)) && \
+		"$$python" scripts/environment.py --airflow $(AIRFLOW) --folder $(VENV)-distributed --group distributed \
+		$(if $(PYTHON),,--any-python)
+	@"$(CURDIR)/$(VENV)-distributed/bin/python" -m pytest tests/distributed $(ARGS)
+
 lint: setup ## Check style, types and import rules
 	@$(RUN) -m ruff check .
 	@$(RUN) -m ruff format --check .
@@ -45,7 +51,7 @@ lint: setup ## Check style, types and import rules
 docs: setup ## Build the documentation, strictly, into site/
 	@$(RUN) -m mkdocs build --strict -f docs/mkdocs.yml -d $(CURDIR)/site $(ARGS)
 
-bench: setup ## Measure, side by side with Airflow's own HTTP provider
+bench: setup ## Measure, side by side with Airflow's own HTTP provider and Execution API
 	@$(RUN) benchmarks/run.py $(ARGS)
 
 clean: ## Remove environments, caches and what the demo left

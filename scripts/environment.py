@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -43,34 +44,35 @@ def constraints_file(airflow: str) -> Path:
     raise SetUpError(f"AIRFLOW={airflow} is not supported; use one of: {known}.")
 
 
-def fingerprint(constraints: Path) -> str:
+def fingerprint(constraints: Path, groups: Sequence[str] = GROUPS) -> str:
     """Return what the environment is made from, as one short text."""
     # The folder too: an environment cannot be moved.
-    digest = hashlib.sha256(str(ROOT).encode())
+    digest = hashlib.sha256(" ".join((str(ROOT), *groups)).encode())
     for path in (ROOT / "pyproject.toml", constraints, Path(__file__)):
         digest.update(path.read_bytes())
     return digest.hexdigest()
 
 
-def set_up(airflow: str, folder: Path, *, any_python: bool) -> None:
+def set_up(airflow: str, folder: Path, *, any_python: bool, groups: Sequence[str] = GROUPS) -> None:
     """Make or renew the environment, unless it is as it should be.
 
     Args:
         airflow: Airflow minor version.
         folder: Where it goes.
         any_python: Whether one that was made with another Python is good enough.
+        groups: Dependency groups to install.
     Raises:
         SetUpError: It could not be made.
     """
     constraints = constraints_file(airflow)
-    made_from = fingerprint(constraints)
+    made_from = fingerprint(constraints, groups)
     if _is_good(folder, made_from, None if any_python else sys.version):
         return
     started = time.monotonic()
     _say(f"Making {folder.name}: Airflow {airflow} on Python {sys.version.split()[0]} (minutes the first time)")
     shutil.rmtree(folder, ignore_errors=True)
-    if not (_uv() and _install_by_uv(folder, constraints)):
-        _install_by_pip(folder, constraints)
+    if not (_uv() and _install_by_uv(folder, _wanted(constraints, groups))):
+        _install_by_pip(folder, constraints, _wanted(constraints, groups))
     stamp = {"made_from": made_from, "python": sys.version}
     (folder / STAMP).write_text(json.dumps(stamp), encoding="utf-8")
     _say(f"Done in {time.monotonic() - started:.0f} s")
@@ -90,11 +92,11 @@ def python_of(folder: Path) -> Path:
     return folder / "bin" / "python"
 
 
-def _install_by_uv(folder: Path, constraints: Path) -> bool:
+def _install_by_uv(folder: Path, wanted: list[str]) -> bool:
     """Install with uv; tell whether it went well. An old uv, or one that is set up otherwise, is no obstacle."""
     uv = str(_uv())
     make = [uv, "venv", "--quiet", "--python", sys.executable, str(folder)]
-    install = [uv, "pip", "install", "--python", str(python_of(folder)), *_wanted(constraints)]
+    install = [uv, "pip", "install", "--python", str(python_of(folder)), *wanted]
     try:
         _run(make, "Making the environment with uv")
         _run(install, "Installing with uv")
@@ -105,11 +107,11 @@ def _install_by_uv(folder: Path, constraints: Path) -> bool:
     return True
 
 
-def _install_by_pip(folder: Path, constraints: Path) -> None:
+def _install_by_pip(folder: Path, constraints: Path, wanted: list[str]) -> None:
     _make_venv(folder)
     pip = [str(python_of(folder)), "-m", "pip", "--disable-pip-version-check", "install", "--progress-bar", "off"]
     _run([*pip, "--upgrade", _pinned_pip(constraints)], "Renewing pip")
-    _run([*pip, *_wanted(constraints)], "Installing with pip")
+    _run([*pip, *wanted], "Installing with pip")
 
 
 def _make_venv(folder: Path) -> None:
@@ -125,9 +127,9 @@ def _make_venv(folder: Path) -> None:
     raise SetUpError(f"'{sys.executable} -m venv' failed.\n{(result.stdout + result.stderr).strip()}\n{hint}")
 
 
-def _wanted(constraints: Path) -> list[str]:
-    groups = [part for group in GROUPS for part in ("--group", group)]
-    return ["--constraint", str(constraints), "--editable", ".", *groups]
+def _wanted(constraints: Path, groups: Sequence[str]) -> list[str]:
+    options = [part for group in groups for part in ("--group", group)]
+    return ["--constraint", str(constraints), "--editable", ".", *options]
 
 
 def _pinned_pip(constraints: Path) -> str:
@@ -169,11 +171,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--airflow", required=True, help="Airflow minor version, for example 3.3")
     parser.add_argument("--folder", type=Path, help="where (default: .venv-MINOR)")
+    parser.add_argument("--group", action="append", default=[], help="a further dependency group; may be given again")
     parser.add_argument("--any-python", action="store_true", help="keep one that was made with another Python")
     options = parser.parse_args()
     try:
         folder = ROOT / (options.folder or f".venv-{options.airflow}")
-        set_up(options.airflow, folder, any_python=options.any_python)
+        set_up(options.airflow, folder, any_python=options.any_python, groups=(*GROUPS, *options.group))
     except SetUpError as error:
         _say(f"Stopped: {error}")
         return 1

@@ -34,10 +34,22 @@ def stats() -> Any:
         conf.getboolean("metrics", name, fallback=False) for name in ("statsd_on", "otel_on", "statsd_datadog_enabled")
     ):
         try:
-            _start(Stats)
+            if not _is_started(Stats):
+                _start(Stats)
         except Exception:
             log.exception("Airflow's metrics could not be started; this provider's are not sent.")
     return Stats
+
+
+def _is_started(stats_class: Any) -> bool:
+    """Return whether Airflow has started its stats here: a second start would make a second exporter."""
+    # Lazy for start-up cost, as above.
+    from airflow._shared.observability.metrics import stats as module
+    from airflow._shared.observability.metrics.base_stats_logger import NoStatsLogger
+
+    # The module keeps it in Airflow 3.3, the class in 3.2.
+    factory = getattr(module, "_factory", None) or getattr(stats_class, "factory", None)
+    return factory not in (None, NoStatsLogger)
 
 
 def _start(stats_class: Any) -> None:

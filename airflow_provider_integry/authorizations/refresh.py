@@ -452,6 +452,11 @@ def fresh_values(subject: Subject, refresh_token: Secret | None) -> dict[str, An
     }
 
 
+def is_settled(subject: Subject, row: Authorization) -> bool:
+    """Return whether `Refresher.open` would return a row as it stands."""
+    return _renewed_values(subject, row) is None and (not row.is_grant or row.binding == subject.binding)
+
+
 def _renewed_values(subject: Subject, row: Authorization) -> dict[str, Any] | None:
     """Return the columns that a changed connection makes new; None where the row stands."""
     seeds = subject.seed_digest

@@ -6,10 +6,11 @@ from collections.abc import Callable
 
 from comparison import Subject
 
-from subjects import calls, imports, parsing
+from subjects import broker, calls, imports, parsing
 
 SUBJECTS: dict[str, Callable[[int], Subject]] = {
     "imports": imports.measure,
     "parsing": parsing.measure,
     "calls": calls.measure,
+    "broker": broker.measure,
 }

@@ -213,8 +213,9 @@ class Asker:
 
     def result(self) -> dict[str, Any]:
         assert self._process.stdout is not None
-        line = self._process.stdout.readline()
-        assert line, self._process.communicate(timeout=10)[1][-3000:]
+        # Airflow logs to standard output too.
+        while not (line := self._process.stdout.readline()).startswith("{"):
+            assert line, self._process.communicate(timeout=10)[1][-3000:]
         found: dict[str, Any] = json.loads(line)
         return found
 
