@@ -284,7 +284,8 @@ class Refresher:
         if entry is None:
             return False
         yield from self._keep(row, entry)
-        self._events.recovered(row)
+        # Writes to the database, which must not hold up an event loop; so does `lost`.
+        yield Do(lambda: self._events.recovered(row))
         return True
 
     def _keep(self, row: Authorization, entry: JournalEntry) -> Steps[None]:
@@ -353,7 +354,7 @@ class Refresher:
             "failures": row.failures + 1,
         }
         if (yield Do(lambda: self.store.change(row, values))):
-            self._events.lost(row, cause)
+            yield Do(lambda: self._events.lost(row, cause))
 
     # -- making rows -------------------------------------------------------------------------------
 
