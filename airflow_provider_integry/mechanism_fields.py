@@ -209,7 +209,7 @@ OAUTH2_FIELDS: tuple[Field, ...] = by_section(
         Field(
             "dpop",
             "DPoP",
-            "Bind tokens to a key of the process that fetched them (RFC 9449), where the service offers it.",
+            "Bind tokens to a key that is made and kept with them (RFC 9449), where the service offers it.",
             "boolean",
             default=False,
         ),
@@ -255,7 +255,8 @@ OAUTH2_FIELDS: tuple[Field, ...] = by_section(
         Field(
             "refresh_retry_window",
             "Refresh retry window (seconds)",
-            "For how long after a lost answer an old refresh token may be tried again. 0: never.",
+            "For how long after a lost answer the service takes the old refresh token again. After that it is no longer"
+            " tried, and the grant counts as lost. 0: it is tried whenever a token is needed, and the service decides.",
             "number",
             default=0,
             minimum=0,

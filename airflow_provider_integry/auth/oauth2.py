@@ -67,7 +67,7 @@ class OAuth2Settings:
         uses_dpop: Whether tokens are bound to a key that each request proves (RFC 9449).
         allow_http: Whether endpoints that discovery finds may be http.
         refresh_retry_window_s: Seconds after a lost answer during which the old refresh token may be tried
-            again; 0 where the server accepts each one once.
+            again; 0 for no limit, which leaves it to the server to refuse it.
         grant_lifetime_s: Seconds from the consent to the end of the grant, whatever is done.
     """
 

@@ -15,12 +15,14 @@ from airflow_provider_integry.errors import AuthorizationError, IntegryError
 
 
 def to_wire(error: IntegryError) -> dict[str, Any]:
-    """Return an error as JSON values: the name of its class, and its fields."""
+    """Return an error as JSON values: the name of its class, its message, and its fields where it has any."""
     kind = type(error)
     names = _field_names(kind)
     if names is None or not all(hasattr(error, name) for name in names):
         return {"error": kind.__name__, "message": str(error)}
-    return {"error": kind.__name__, "fields": {name: getattr(error, name) for name in names}}
+    fields = {name: getattr(error, name) for name in names}
+    # The message is for a version that does not know the class, or knows it with other fields.
+    return {"error": kind.__name__, "message": str(error), "fields": fields}
 
 
 def from_wire(data: Mapping[str, Any]) -> IntegryError:

@@ -306,7 +306,8 @@ class Refresher:
             yield Do(lambda: self._journal.remove(row.digest, row.generation))
             return False
         yield from self._keep(row, entry)
-        self._events.recovered(row)
+        # Writes to the database, which must not hold up an event loop; so does `lost`.
+        yield Do(lambda: self._events.recovered(row))
         return True
 
     def _write_down(self, entry: JournalEntry) -> Steps[None]:
@@ -382,7 +383,7 @@ class Refresher:
             "failures": row.failures + 1,
         }
         if (yield Do(lambda: self.store.change(row, values))):
-            self._events.lost(row, cause)
+            yield Do(lambda: self._events.lost(row, cause))
 
     # -- making rows -------------------------------------------------------------------------------
 

@@ -29,7 +29,7 @@ class Subject:
         fingerprint: SHA-256 of all that its tokens depend on.
         seed: Refresh token that is pasted into the connection; None where there is none.
         retry_window_s: Seconds for which a refresh token may be tried again after an answer was lost; 0
-            when the connection does not say.
+            for no limit.
         grant_lifetime_s: Seconds from the consent to the grant's absolute end; None when the connection does
             not say.
     """

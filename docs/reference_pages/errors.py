@@ -1,4 +1,4 @@
-"""The page of errors, from the classes in `errors.py`."""
+"""The page of errors, from the classes in `errors/`."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def _below(kind: type[IntegryError]) -> Iterator[type[IntegryError]]:
 
 def _children(kind: type[IntegryError]) -> list[type[IntegryError]]:
     # Other modules mix these classes with those of `requests`; they are no causes of their own.
-    return [child for child in kind.__subclasses__() if child.__module__ == errors.__name__]
+    return [child for child in kind.__subclasses__() if child.__module__.startswith(f"{errors.__name__}.")]
 
 
 def _tree() -> str:

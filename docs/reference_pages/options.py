@@ -16,8 +16,14 @@ AIRFLOW_OPTIONS = {
         "Whether a query with `output_path` runs in the triggerer when the task does not say."
     ),
     "[core] fernet_key": (
-        "Encrypts `password` and `extra` of connections in Airflow's database. Without it they are stored in clear."
+        "Encrypts `password` and `extra` of connections in Airflow's database, and the grants that are kept there."
+        " Without it connections are stored in clear, and no grant is stored at all."
     ),
+    "[core] execution_api_server_url": (
+        "Where tasks look for the API server while `[integry] api_url` is empty; `/execution` at its end is left out."
+    ),
+    "[api] base_url": "Where they look next.",
+    "[metrics] statsd_on": "Whether the metrics of this provider are sent, with Airflow's own.",
 }
 
 

@@ -133,11 +133,19 @@ def test_every_error_class_is_in_the_reference():
         assert kind.__name__ in branches or f"| [`{kind.__name__}`](" in page
 
 
+def test_the_reference_knows_all_errors_that_can_be_imported():
+    from reference_pages import errors
+
+    from airflow_provider_integry.errors import __all__ as names
+
+    assert sorted(kind.__name__ for kind in errors.error_classes()) == sorted(names)
+
+
 def test_troubleshooting_has_a_heading_for_every_error_that_is_raised():
     from reference_pages import errors
 
     headings = _HEADING.findall((PAGES / "how-to/troubleshooting.md").read_text(encoding="utf-8"))
-    groups = {"IntegryError", "ConfigurationError", "ActivityError"}
+    groups = {"IntegryError", "ConfigurationError", "StoreError", "BrokerError", "ActivityError"}
 
     assert {kind.__name__ for kind in errors.error_classes()} - groups <= set(headings)
 
@@ -300,6 +308,12 @@ def test_an_include_of_something_that_is_not_there_is_an_error():
         hooks.expand_includes('--8<-- "example_dags/crm_contacts.py:nothing"')
     with pytest.raises(FileNotFoundError):
         hooks.expand_includes('--8<-- "example_dags/nothing.py"')
+
+
+@pytest.mark.parametrize("path", WRITTEN, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_line_that_includes_code_is_understood(path):
+    # A formatter may have put spaces into it; CONTRIBUTING.md shows one within a sentence.
+    assert not re.search(r"^ *--8", hooks.expand_includes(path.read_text(encoding="utf-8")), re.MULTILINE)
 
 
 def test_included_code_carries_no_markers():
