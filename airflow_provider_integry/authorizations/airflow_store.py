@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import os
 import secrets as random_secrets
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -169,11 +170,24 @@ def blank_refresh_token(conn_id: str, seed_digest: str) -> bool:
         return True
 
 
+_engines: dict[tuple[int, int], Engine] = {}
+
+
 def _engine() -> Engine:
+    """Return an engine on Airflow's database with a pool of its own, set up as Airflow's is.
+
+    Airflow's pool is small and can be exhausted for half a minute; a task that waits for a token must not
+    wait for that. Ours never has more connections than there are `DATABASE_THREADS`.
+    """
     # Lazy for start-up cost, and asked each time: Airflow makes a new engine after a fork.
     from airflow import settings
+    from sqlalchemy import create_engine
 
     engine: Engine | None = settings.engine
     if engine is None:
         raise StoreUnavailableError("Airflow has not opened its database in this process.")
-    return engine
+    key = (os.getpid(), id(engine))
+    if key not in _engines:
+        # With Airflow's way to connect, its options and its listeners.
+        _engines[key] = create_engine(engine.url, pool=engine.pool.recreate())
+    return _engines[key]
