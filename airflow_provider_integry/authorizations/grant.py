@@ -260,9 +260,28 @@ def is_known_seed(seeds: str | None, digest: str) -> bool:
     return digest[:_SEED_CHARS] in _split_seeds(seeds)
 
 
+def is_newly_pasted(row: Authorization, digest: str) -> bool:
+    """Return whether a pasted refresh token is to take the place of the grant.
+
+    One that was imported before comes back only where there is nothing good to lose: somebody who has
+    pasted a wrong one may paste the right one again.
+
+    Args:
+        row: The authorization.
+        digest: SHA-256, in hex, of the pasted token.
+    """
+    if not is_known_seed(row.seed, digest):
+        return True
+    is_newest = digest[:_SEED_CHARS] == _split_seeds(row.seed)[0]
+    is_useless = row.state == "refused" or (row.state == "active" and row.refreshed_at is None)
+    return not is_newest and is_useless
+
+
 def add_seed(seeds: str | None, digest: str) -> str:
     """Return column `seed` with one more imported token; the newest is first, and four are remembered."""
-    return "".join([digest[:_SEED_CHARS], *_split_seeds(seeds)[:3]])
+    newest = digest[:_SEED_CHARS]
+    others = [one for one in _split_seeds(seeds) if one != newest]
+    return "".join([newest, *others[:3]])
 
 
 def _split_seeds(seeds: str | None) -> list[str]:

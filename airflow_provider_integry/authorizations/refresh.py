@@ -24,7 +24,7 @@ from airflow_provider_integry.authorizations.grant import (
     add_seed,
     choose_cool_down,
     is_forced,
-    is_known_seed,
+    is_newly_pasted,
     judge,
 )
 from airflow_provider_integry.authorizations.journal import Journal, JournalEntry
@@ -462,7 +462,7 @@ def _renewed_values(subject: Subject, row: Authorization) -> dict[str, Any] | No
     """Return the columns that a changed connection makes new; None where the row stands."""
     seeds = subject.seed_digest
     if subject.is_grant:
-        if seeds is None or is_known_seed(row.seed, seeds):
+        if seeds is None or not is_newly_pasted(row, seeds):
             return _corrected_values(subject, row)
         seeds = add_seed(row.seed, seeds)
     elif row.binding == subject.binding:

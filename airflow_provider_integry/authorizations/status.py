@@ -6,7 +6,7 @@ import msgspec
 
 from airflow_provider_integry.auth.readiness import ProbeResult, Readiness, decide_readiness
 from airflow_provider_integry.authorizations.errors_wire import from_wire
-from airflow_provider_integry.authorizations.grant import Authorization, is_known_seed
+from airflow_provider_integry.authorizations.grant import Authorization, is_newly_pasted
 from airflow_provider_integry.authorizations.messages import Status
 from airflow_provider_integry.authorizations.subject import Subject
 from airflow_provider_integry.errors import IntegryError
@@ -28,7 +28,7 @@ def build_status(subject: Subject, row: Authorization | None) -> Status:
     readiness, reason = judge_row(row)
     if row.is_grant and row.binding != subject.binding and row.state == "active":
         readiness, reason = Readiness.NEEDS_REAUTHORIZATION, _CHANGED
-    if subject.seed_digest is not None and not is_known_seed(row.seed, subject.seed_digest):
+    if subject.seed_digest is not None and is_newly_pasted(row, subject.seed_digest):
         # A newly pasted refresh token replaces whatever there is at its first use.
         readiness, reason = Readiness.READY, ""
     return Status(

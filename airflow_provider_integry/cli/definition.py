@@ -23,6 +23,7 @@ END_USER = Arg(
     ("--end-user",), help="End user that the authorization is for (default: the connection's own)", metavar="TEXT"
 )
 ACCOUNT = Arg(("--account",), help="Which of several accounts (default: the only one)", metavar="TEXT")
+ANY_END_USER = Arg(("--end-user",), help="Only this end user's authorizations", metavar="TEXT")
 FILE = Arg(
     ("-f", "--file"),
     help=(
@@ -87,7 +88,7 @@ COMMANDS: list[CLICommand] = [
                     " secret of a grant and asks no service."
                 ),
                 func=lazy_load_command(f"{_PACKAGE}.status.status"),
-                args=(ANY_CONN_ID, END_USER, ARG_OUTPUT, ARG_VERBOSE),
+                args=(ANY_CONN_ID, ANY_END_USER, ARG_OUTPUT, ARG_VERBOSE),
             ),
             ActionCommand(
                 name="import",
@@ -115,8 +116,8 @@ COMMANDS: list[CLICommand] = [
                 name="rotate-keys",
                 help="Encrypt all grants anew with the first Fernet key",
                 description=(
-                    "Encrypt every grant, and the journal entries of this machine, anew with the first key of option"
-                    " [core] fernet_key. May run while tasks and API servers work, and may be repeated. Run it after"
+                    "Encrypt every grant, and the journal entries of this machine, anew with the first key of Airflow's"
+                    " option fernet_key. May run while tasks and API servers work, and may be repeated. Run it after"
                     " every process has been restarted with 'new,old', and 'airflow rotate-fernet-key' beside it for"
                     " Airflow's own data; then take the old key away. Exit status 1 when a grant cannot be decrypted."
                 ),

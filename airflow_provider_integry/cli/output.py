@@ -43,21 +43,34 @@ def _sort_key(row: Row) -> tuple[str, str, str]:
 def _print_table(page: list[Row], *, is_first: bool) -> None:
     # Lazy for start-up cost: rich is needed for tables alone.
     from airflow.cli.simple_table import AirflowConsole
+    from rich.markup import escape
 
     # A column that says nothing on a whole page takes the place of those that do.
     used = [name for name in page[0] if any(row[name] for row in page)]
-    AirflowConsole().print_as(data=[{name: row[name] for name in used} for row in page], output="table")
+    # Square brackets are style to rich: "[core] fernet_key" would lose a word.
+    data = [{name: escape(make_printable(row[name])) for name in used} for row in page]
+    AirflowConsole().print_as(data=data, output="table")
 
 
 def _print_plain(page: list[Row], *, is_first: bool) -> None:
-    # Lazy for start-up cost, as above.
-    from airflow.cli.simple_table import AirflowConsole
+    # Not Airflow's own printer: that takes an end user '1e5' for a number, and prints 100000.
+    lines = [[make_printable(text) for text in row.values()] for row in page]
+    if is_first:
+        lines.insert(0, list(page[0]))
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    for line in lines:
+        print("  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip())
 
-    AirflowConsole().print_as(data=page, output="plain")
+
+def make_printable(text: str) -> str:
+    """Return a text without characters that move the cursor or colour a terminal: services and users choose these."""
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
 
 
 def _print_json(page: list[Row], *, is_first: bool) -> None:
-    lines = ",\n".join(json.dumps(row, ensure_ascii=False) for row in page)
+    lines = ",\n".join(json.dumps(row) for row in page)
     print(f"[\n{lines}" if is_first else f",\n{lines}", end="")
 
 
@@ -67,7 +80,7 @@ def _print_yaml(page: list[Row], *, is_first: bool) -> None:
 
     # The C library's writer, where PyYAML has it, is several times as fast.
     dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
-    print(yaml.dump(page, Dumper=dumper, sort_keys=False, allow_unicode=True, width=1000), end="")
+    print(yaml.dump(page, Dumper=dumper, sort_keys=False, width=1000), end="")
 
 
 _PRINTERS: dict[str, Callable[..., None]] = {

@@ -449,6 +449,8 @@ def test_every_command_and_argument_explains_itself():
         seen.append(one.name)
         assert one.help
         assert not one.help.endswith(".")
+        # rich would take them for style, and leave the word out.
+        assert "[" not in f"{one.help}{one.description}"
         todo += getattr(one, "subcommands", ())
         for argument in getattr(one, "args", ()):
             assert argument.kwargs.get("help"), f"{one.name} {argument.flags}"
