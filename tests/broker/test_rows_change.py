@@ -110,6 +110,18 @@ def test_an_older_view_of_the_connection_does_not_bring_back_a_replaced_token(wo
     assert (world.server.arrived(), world.api.family_revocations) == (2, 0)
 
 
+def test_nobody_renews_what_somebody_else_has_the_lease_of(world: World):
+    world.inside.ask()
+    now = "((julianday('now') - 2440587.5) * 86400.0)"
+    world.inside.set(lease_owner="'another'", lease_until=f"{now} + 5", version="version + 1")
+    world.inside.renew_ahead()
+    assert (world.server.arrived(), world.inside.row.lease_owner) == (1, "another")
+    # A lease that has ended is taken over, and what its holder has asked is unknown.
+    world.inside.pass_time(5)
+    world.inside.renew_ahead()
+    assert (world.server.arrived(), world.inside.row.lease_owner) == (2, None)
+
+
 def test_a_changed_client_id_is_refused_and_works_again_when_it_is_changed_back(world: World):
     first = world.inside.ask().row.token_fingerprint
     world.inside.fields["client_id"] = "client-2"
