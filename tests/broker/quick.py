@@ -276,7 +276,7 @@ class QuickRig(Rig):
 
     def age(self, seconds: float, conn_id: str = "acme") -> None:
         """Let that much time go by for a row, as far as its token goes."""
-        columns = ("expires_at", "advise_at", "require_at", "refreshed_at", "cool_until")
+        columns = ("expires_at", "advise_at", "require_at", "refreshed_at", "forced_at", "cool_until")
         moved = ", ".join(f"{name} = {name} - :seconds" for name in columns)
         self.sql(f"UPDATE integry_authorization SET {moved} WHERE conn_id = :conn_id", seconds=seconds, conn_id=conn_id)
 

@@ -33,7 +33,19 @@ def test_a_fresh_token_is_handed_out_without_a_token_request(postgres_rig: Quick
         broker = postgres_rig.spawn()
         with postgres_rig.askers(16, "fresh", broker) as askers:
             first = askers.ask_one()["fingerprint"]
-            # A token that was issued just now and is reported as refused is not renewed either.
-            answers = askers.ask() + askers.ask(rejected=first)
+            answers = askers.ask()
         assert {one["fingerprint"] for one in answers} == {first}
         assert server.arrived() == 1
+
+
+def test_an_api_that_goes_on_refusing_costs_one_token_request_and_not_one_per_task(postgres_rig: QuickRig):
+    with token_service("strict") as (api, server):
+        postgres_rig.connect("moody", server.url, grant_type="refresh_token", refresh_token=api.authorize())
+        broker = postgres_rig.spawn()
+        with postgres_rig.askers(16, "moody", broker) as askers:
+            first = askers.ask_one()["fingerprint"]
+            (second,) = {one["fingerprint"] for one in askers.ask(rejected=first)}
+            # The new token is refused as well: it is not the token.
+            answers = askers.ask(rejected=second)
+        assert {one["fingerprint"] for one in answers} == {second} != {first}
+        assert server.arrived() == 2

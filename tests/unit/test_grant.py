@@ -19,6 +19,7 @@ from airflow_provider_integry.authorizations.grant import (
     choose_cool_down,
     choose_windows,
     is_known_seed,
+    is_newly_pasted,
     judge,
 )
 
@@ -32,7 +33,8 @@ def row(**changes: Any) -> Authorization:
         "conn_type": "integry_oauth2", "binding": "b", "is_grant": True, "seed": None, "state": "active",
         "sealed": "s", "version": 3, "generation": 1, "lease_owner": None, "lease_until": None,
         "token_fingerprint": "current", "expires_at": NOW + 3540, "advise_at": NOW + 3200, "require_at": NOW + 3480,
-        "refreshed_at": NOW - 60, "grant_ends_at": None, "scopes": None, "account_id": None, "account_name": None,
+        "refreshed_at": NOW - 60, "forced_at": None, "grant_ends_at": None, "idle_limit_s": None, "cool_for": None,
+        "scopes": None, "account_id": None, "account_name": None,
         "unknown_since": None, "is_rotating": True, "failures": 0, "cool_until": None, "error": None,
         "error_at": None, "created_at": NOW - 60, "now": NOW,
     }  # fmt: skip
@@ -97,9 +99,11 @@ def test_what_is_done_for_one_who_asks(changes: dict[str, Any], expected: str):
         (LEASED, "current", "wait"),
         (COOLING, "current", "cooling"),
         (FOREVER, "current", "refresh"),
-        ({"refreshed_at": NOW - SETTLING_S}, "current", "refresh"),
-        ({"refreshed_at": NOW - SETTLING_S + 0.1}, "current", "serve"),
-        ({"refreshed_at": None}, "current", "refresh"),
+        # One refusal always counts; the next one only when the renewal for the last one has settled.
+        ({"refreshed_at": NOW}, "current", "refresh"),
+        ({"forced_at": NOW - SETTLING_S}, "current", "refresh"),
+        ({"forced_at": NOW - SETTLING_S + 0.1}, "current", "serve"),
+        ({"forced_at": NOW - SETTLING_S + 0.1}, "another", "serve"),
         (NONE, "current", "refresh"),
         ({"state": "refused"}, "current", "refused"),
     ],
@@ -168,7 +172,7 @@ def test_no_two_random_keys_share_a_digest(parts: list[Any]):
 
 def test_a_key_s_digest_stays_what_it_is():
     # Rows in databases are found by it.
-    expected = "bcb398b9c62f19766dd10f5f333a2d111f03ecb309a5879414f9621ff01dd66a"
+    expected = "d92ab360cf0eb2b4ab38ad750d5c255c2b07416c8abcfac240ea221d16ba9acc"
     assert AuthorizationKey("acme").digest == expected
 
 
@@ -183,3 +187,31 @@ def test_pasted_tokens_are_known_again():
         assert len(seeds) <= 64
     assert all(is_known_seed(seeds, digest) for digest in digests[:4])
     assert not is_known_seed(seeds, digests[4])
+
+
+@pytest.mark.parametrize(
+    ("changes", "pasted", "expected"),
+    [
+        (FRESH, 5, True),
+        (FRESH, 1, False),
+        (FRESH, 0, False),
+        # Lost, or never tried: the right one may be pasted again after a wrong one.
+        ({"state": "refused"}, 0, True),
+        ({"refreshed_at": None}, 0, True),
+        ({"state": "refused"}, 1, False),
+        ({"refreshed_at": None}, 1, False),
+        ({"state": "revoked"}, 0, False),
+        ({"state": "revoked"}, 5, True),
+    ],
+)
+def test_a_token_that_was_imported_before_replaces_nothing_good(changes: dict[str, Any], pasted: int, expected: bool):
+    digests = [f"{number:064x}"[::-1] for number in range(1, 7)]
+    seeds = add_seed(digests[0], digests[1])
+    assert is_newly_pasted(row(seed=seeds, **changes), digests[pasted]) is expected
+
+
+def test_a_token_that_comes_back_is_remembered_once():
+    digests = [f"{number:064x}"[::-1] for number in range(1, 3)]
+    seeds = add_seed(add_seed(digests[0], digests[1]), digests[0])
+    assert [is_known_seed(seeds, digest) for digest in digests] == [True, True]
+    assert seeds.count(digests[0][:16]) == 1
