@@ -35,9 +35,9 @@ def command(*, needs_airflow_tables: bool = True, is_quiet: bool = True) -> Call
 
         # The audit log's name for it: what Airflow calls 'cli_upgrade' is nobody's in particular.
         run.__name__ = f"integry_{function.__name__}"
-        loaded = providers_configuration_loaded(run)
-        quiet = suppress_logs_and_warning(loaded) if is_quiet else loaded
-        return cast("Command", cli_utils.action_cli(check_db=needs_airflow_tables)(quiet))
+        logged = cli_utils.action_cli(check_db=needs_airflow_tables)(providers_configuration_loaded(run))
+        # Outermost: Airflow 3.2 logs to standard output, also while it looks at the database's version.
+        return cast("Command", suppress_logs_and_warning(logged) if is_quiet else logged)
 
     return decorate
 
