@@ -13,6 +13,8 @@ from airflow_provider_integry.errors import ConnectionConfigError, MissingFieldE
 from airflow_provider_integry.secret import Secret
 
 MAX_TEXT = 64 * 1024
+# An error names this many fields at most.
+_MOST_NAMES = 25
 _TRUE = frozenset({"true", "1", "yes", "on", "y", "t"})
 _FALSE = frozenset({"false", "0", "no", "off", "n", "f"})
 
@@ -126,11 +128,16 @@ def _refuse_unknown(conn_id: str, conn_type: ConnectionType, extra: Mapping[str,
         if item is not None:
             raise ConnectionConfigError(conn_id, name, f"does not belong into extra; use the field '{item.label}'")
         close = difflib.get_close_matches(name, [key for key in known if not known[key].column], n=1)
-        allowed = ", ".join(key for key, other in known.items() if not other.column)
+        allowed = _list_some([key for key, other in known.items() if not other.column])
         advice = (
             f"Did you mean '{close[0]}'? Otherwise remove it." if close else f"Remove it, or use one of: {allowed}."
         )
         raise ConnectionConfigError(conn_id, _short(name), f"is not a field of type '{conn_type.name}'. {advice}")
+
+
+def _list_some(names: list[str]) -> str:
+    shown = ", ".join(names[:_MOST_NAMES])
+    return shown if len(names) <= _MOST_NAMES else f"{shown} and {len(names) - _MOST_NAMES} more"
 
 
 def _is_required(item: Field, values: Mapping[str, Any]) -> bool:

@@ -263,8 +263,8 @@ def is_known_seed(seeds: str | None, digest: str) -> bool:
 def is_newly_pasted(row: Authorization, digest: str) -> bool:
     """Return whether a pasted refresh token is to take the place of the grant.
 
-    One that was imported before comes back only where there is nothing good to lose: somebody who has
-    pasted a wrong one may paste the right one again.
+    One that was imported before comes back only where the grant is lost anyway: somebody who has pasted a
+    wrong one may paste the right one again.
 
     Args:
         row: The authorization.
@@ -273,8 +273,7 @@ def is_newly_pasted(row: Authorization, digest: str) -> bool:
     if not is_known_seed(row.seed, digest):
         return True
     is_newest = digest[:_SEED_CHARS] == _split_seeds(row.seed)[0]
-    is_useless = row.state == "refused" or (row.state == "active" and row.refreshed_at is None)
-    return not is_newest and is_useless
+    return not is_newest and row.state == "refused"
 
 
 def add_seed(seeds: str | None, digest: str) -> str:

@@ -161,6 +161,7 @@ class World:
             TransportSettings(),
             "b",
             is_grant=True,
+            fingerprint="f",
             grant_lifetime_s=DECLARED.get(name),
         )
 

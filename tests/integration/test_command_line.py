@@ -432,7 +432,7 @@ def write_journal(installation, end_user, generation):
         "from airflow_provider_integry.secret import Secret\n"
         f"digest = AuthorizationKey('crm', None, {end_user!r}).digest\n"
         f"secrets = GrantSecrets(refresh_token=Secret('journalled-{generation}'))\n"
-        f"local_journal().write(JournalEntry(digest, {generation}, secrets, {{}}))\n"
+        f"local_journal().write(JournalEntry(digest, 1.5, {generation}, secrets, {{}}))\n"
     )
 
 

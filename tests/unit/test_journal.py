@@ -19,7 +19,7 @@ DIGEST, OTHER = AuthorizationKey("crm").digest, AuthorizationKey("erp").digest
 
 def entry(digest=DIGEST, generation=3, refresh_token="refresh-1"):
     values = {"state": "active", "expires_at": 1234567890.125, "scopes": None, "is_rotating": True}
-    return JournalEntry(digest, generation, GrantSecrets(refresh_token=Secret(refresh_token)), values)
+    return JournalEntry(digest, 1234567000.5, generation, GrantSecrets(refresh_token=Secret(refresh_token)), values)
 
 
 @pytest.fixture
@@ -92,14 +92,17 @@ def test_only_its_owner_can_read_it_and_it_holds_no_secret_in_clear(journal):
         b'{"digest": 1, "generation": 3, "values": {}, "sealed": "x"}',
         b'{"digest": "d", "generation": 3, "values": {}, "sealed": null}',
         b'{"digest": "d", "generation": 3, "values": {}, "sealed": "x"}',
+        b'{"digest": "d", "made_at": "1.5", "generation": 3, "values": {}, "sealed": "x"}',
     ],
 )
-def test_a_damaged_file_is_an_unreadable_grant(journal, content):
+def test_a_damaged_file_is_put_aside(journal, content, caplog):
     journal.write(entry())
     file_of(journal).write_bytes(content)
 
-    with pytest.raises(UnreadableGrantError):
-        journal.find(DIGEST, 3)
+    assert journal.find(DIGEST, 3) is None
+    assert file_of(journal).with_suffix(".damaged").read_bytes() == content
+    assert journal.entries() == []
+    assert "is damaged; it is put aside" in caplog.text
 
 
 def test_a_file_under_another_entrys_name_is_refused(journal):

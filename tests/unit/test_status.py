@@ -63,6 +63,7 @@ SUBJECT = Subject(
     TransportSettings(),
     "bound",
     is_grant=True,
+    fingerprint="all of it",
 )
 MACHINE = replace(SUBJECT, is_grant=False)
 PASTED = replace(SUBJECT, seed=Secret("a new one"))
