@@ -9,7 +9,6 @@ A file with three lines in the DAGs folder is all there is to it::
 
 from __future__ import annotations
 
-import inspect
 import logging
 import math
 import time
@@ -27,7 +26,7 @@ IDLE = timedelta(hours=12)
 WARN = timedelta(days=14)
 LEAST_IDLE = timedelta(hours=1)
 _DAY_S = 86_400.0
-_LOOKED_AT = "looked_at"
+_DAYS_LEFT = "days_left"
 
 GRANTS_ENDING = Asset("integry-grants-ending")
 
@@ -75,10 +74,8 @@ def build_keep_alive_dag(
     }
     with DAG(dag_id, schedule=schedule, **{**defaults, **dag_arguments}) as dag:
         report: Any = renew_idle_grants(idle.total_seconds(), warn.total_seconds())
-        announce_ends(report, warn.total_seconds())
+        announce_ends(report)
         demand_action(report)
-    # The file it is looked for in, by `dag.test()`, is the one that asked for it.
-    dag.fileloc = inspect.stack()[1].filename
     return dag
 
 
@@ -109,14 +106,16 @@ def renew_idle_grants(idle_s: float, warn_s: float) -> dict[str, Any]:
 
 
 @task(outlets=[GRANTS_ENDING], retries=2)
-def announce_ends(report: dict[str, Any], warn_s: float, *, ti: Any = None, outlet_events: Any = None) -> None:
+def announce_ends(report: dict[str, Any], *, ti: Any = None, outlet_events: Any = None) -> None:
     """Emit an asset event for grants that end soon; be skipped where there are none to announce."""
     # Lazy for start-up cost, as above.
     from airflow.sdk.exceptions import AirflowSkipException
 
-    now, since = time.time(), ti.xcom_pull(task_ids=ti.task_id, key=_LOOKED_AT, include_prior_dates=True)
-    ti.xcom_push(_LOOKED_AT, now)
-    grants = choose_announced(report["ending"], now, since, warn_s)
+    days = count_days(report["ending"], time.time())
+    # Without a map index it would be a list of all that ever was.
+    days_before = ti.xcom_pull(ti.task_id, key=_DAYS_LEFT, include_prior_dates=True, map_indexes=-1) or {}
+    ti.xcom_push(_DAYS_LEFT, days)
+    grants = choose_announced(report["ending"], days, days_before)
     if not grants:
         raise AirflowSkipException("No grant ends soon that was not announced today.")
     for grant in grants:
@@ -150,28 +149,33 @@ def find_lasting_problem(failed: list[dict[str, Any]]) -> str | None:
     )
 
 
-def choose_announced(
-    ending: list[dict[str, Any]], now: float, since: float | None, warn_s: float
-) -> list[dict[str, Any]]:
-    """Return the grants to announce: each once a day, counted back from its end.
+def count_days(ending: list[dict[str, Any]], now: float) -> dict[str, int]:
+    """Return the whole days that are left of each grant, by its id as text.
 
     Args:
         ending: Grants that end soon, `ends_at` in UTC epoch seconds.
         now: Current time, UTC epoch seconds.
-        since: When it was looked last; None for the first time.
-        warn_s: How long before its end a grant is announced.
+    """
+    return {str(grant["authorization_id"]): math.floor((grant["ends_at"] - now) / _DAY_S) for grant in ending}
+
+
+def choose_announced(
+    ending: list[dict[str, Any]], days: dict[str, int], days_before: dict[str, int]
+) -> list[dict[str, Any]]:
+    """Return the grants to announce: at first sight, and each time that a day less is left.
+
+    Args:
+        ending: Grants that end soon, `ends_at` in UTC epoch seconds.
+        days: What `count_days` says of them.
+        days_before: What it said when they were looked at before.
     Returns:
         The same grants with `ends_at` as ISO 8601 text.
     """
     return [
         {**grant, "ends_at": datetime.fromtimestamp(grant["ends_at"], timezone.utc).isoformat(timespec="seconds")}
         for grant in ending
-        if since is None or _has_day_passed(grant["ends_at"] - now, grant["ends_at"] - since, warn_s)
+        if days[name := str(grant["authorization_id"])] != days_before.get(name)
     ]
-
-
-def _has_day_passed(left_s: float, left_before_s: float, warn_s: float) -> bool:
-    return left_before_s > warn_s or math.floor(left_s / _DAY_S) < math.floor(left_before_s / _DAY_S)
 
 
 def _words_of(grant: dict[str, Any]) -> tuple[Any, Any]:

@@ -213,8 +213,8 @@ class GrantEnd(NamedTuple):
 def choose_end(row: Authorization, told_at: float | None, lifetime_s: float | None) -> GrantEnd:
     """Choose when a grant ends, from what the service tells and has told before.
 
-    Services tell one number for two things. An end that moves with a renewal is an idle limit; one that
-    stays, or comes nearer than the limit was, is the absolute end.
+    Services tell one number for two things. The first is taken for an idle limit. Where later ones move with
+    each renewal, it is; one that comes nearer is the absolute end.
 
     Args:
         row: The authorization before this renewal, with what was told before.
@@ -224,13 +224,13 @@ def choose_end(row: Authorization, told_at: float | None, lifetime_s: float | No
     if told_at is None:
         return GrantEnd(row.grant_ends_at or _declared_end(row, lifetime_s), row.idle_limit_s)
     left_s = told_at - row.now
-    if row.idle_limit_s is not None:
-        if left_s >= row.idle_limit_s - _end_tolerance_s(row.idle_limit_s):
-            return GrantEnd(_declared_end(row, lifetime_s), left_s)
-        return GrantEnd(told_at, row.idle_limit_s)
-    if row.grant_ends_at is not None and told_at > row.grant_ends_at + _end_tolerance_s(left_s):
+    has_moved = row.grant_ends_at is not None and told_at > row.grant_ends_at + _end_tolerance_s(left_s)
+    if row.idle_limit_s is None or has_moved:
         return GrantEnd(_declared_end(row, lifetime_s), left_s)
-    return GrantEnd(told_at, None)
+    if left_s < row.idle_limit_s - _end_tolerance_s(row.idle_limit_s):
+        return GrantEnd(told_at, row.idle_limit_s)
+    # The greatest: renewals may follow so closely that no step between two of them shows.
+    return GrantEnd(_declared_end(row, lifetime_s), max(left_s, row.idle_limit_s))
 
 
 def _end_tolerance_s(life_s: float) -> float:

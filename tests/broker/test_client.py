@@ -146,13 +146,14 @@ def test_where_nobody_answers_the_error_names_url_and_option(place, option, advi
         task.run(SYNC)
         answer = task.run("ask('acme')")
         task.run(ASYNC)
-        assert task.run("ask('acme')") == answer
+        again = task.run("ask('acme')")
 
     section, _, name = option.lower().partition("__")
-    assert (answer["error"], answer["retryable"]) == ("BrokerUnreachableError", True)
-    assert f"API server at {url} " in answer["message"]
-    assert f"URL from [{section}] {name}" in answer["message"]
-    assert advice in answer["message"]
+    for one in (answer, again):
+        assert (one["error"], one["retryable"]) == ("BrokerUnreachableError", True)
+        assert f"API server at {url} " in one["message"]
+        assert f"URL from [{section}] {name}" in one["message"]
+        assert advice in one["message"]
 
 
 @pytest.mark.parametrize(("status", "body"), [(404, b'{"detail":"Not Found"}'), (200, b"<html>Airflow</html>")])

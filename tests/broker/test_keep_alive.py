@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from urllib.parse import parse_qs
 
+import msgspec
 import pytest
 import sqlalchemy as sa
 from cryptography.fernet import Fernet
@@ -27,7 +28,7 @@ from airflow_provider_integry.authorizations.store import AuthorizationStore
 from airflow_provider_integry.authorizations.subject import Subject
 from airflow_provider_integry.authorizations.tables import authorization as table
 from airflow_provider_integry.authorizations.tables import metadata
-from airflow_provider_integry.keep_alive import IDLE, WARN, choose_announced
+from airflow_provider_integry.keep_alive import IDLE, WARN, choose_announced, count_days
 from airflow_provider_integry.secret import Secret
 from airflow_provider_integry.settings import TransportSettings
 from broker.proofs import installation_key, sign
@@ -228,17 +229,17 @@ def test_in_400_days_no_grant_dies_of_idleness_and_every_end_is_announced_in_tim
     world = build_world({name: build() for name, build in SERVICES.items()})
     announced: dict[str, list[float]] = {name: [] for name in SERVICES}
     ends: dict[str, list[float]] = {name: [] for name in SERVICES}
-    interval_s, looked_at = 3 * HOUR_S, None
+    interval_s, days = 3 * HOUR_S, {}
     for _ in range(int(400 * DAY_S / interval_s)):
         report = world.keep_alive()
         assert (report.failed, report.skipped) == ([], [])
         now = time.time()
-        ending = [{"conn_id": one.conn_id, "ends_at": one.ends_at} for one in report.ending]
-        for one in choose_announced(ending, now, looked_at and now - interval_s, WARN.total_seconds()):
+        ending = [msgspec.to_builtins(one) for one in report.ending]
+        days, days_before = count_days(ending, now), days
+        for one in choose_announced(ending, days, days_before):
             announced[one["conn_id"]].append(world.now)
         for one in report.ending:
             ends[one.conn_id].append(world.now + one.ends_at - now)
-        looked_at = now
         world.pass_time(interval_s)
 
     died = {name: round(one.died_at / DAY_S, 1) for name, one in world.services.items() if one.died_at}
@@ -251,9 +252,9 @@ def test_in_400_days_no_grant_dies_of_idleness_and_every_end_is_announced_in_tim
     # Announced two weeks before where there are two weeks, by the right end, about once a day; nobody else is.
     assert {name: bool(times) for name, times in announced.items()} == {name: name in life for name in SERVICES}
     for name, life_s in life.items():
-        assert announced[name][0] <= max(DAY_S + interval_s, life_s - WARN.total_seconds() + interval_s)
-        days = min(life_s, WARN.total_seconds()) / DAY_S
-        assert days - 1 <= len(announced[name]) <= days + 2
+        assert announced[name][0] <= max(IDLE_S + interval_s, life_s - WARN_S + interval_s)
+        days_left = min(life_s, WARN_S) / DAY_S
+        assert days_left - 1 <= len(announced[name]) <= days_left + 2
         assert max(abs(end - life_s) for end in ends[name]) < HOUR_S
 
 

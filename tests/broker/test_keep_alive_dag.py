@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import time
 from datetime import datetime, timedelta, timezone
 
@@ -14,6 +15,7 @@ from airflow_provider_integry.keep_alive import (
     GRANTS_ENDING,
     build_keep_alive_dag,
     choose_announced,
+    count_days,
     find_lasting_problem,
 )
 from broker.proofs import Installation
@@ -44,6 +46,9 @@ def airflow(tmp_path_factory):
     with LiveServer(api.build()) as service:
         found = Installation(tmp_path_factory.mktemp("airflow"), service, api)
         found.connect("acme", grant_lifetime_days=365)
+        # What the how-to page says: this file, and nothing else, in the DAGs folder.
+        (found.rig.home / "dags").mkdir()
+        shutil.copy(ROOT / "example_dags" / "keep_alive.py", found.rig.home / "dags")
         found.rig.run("from airflow.utils.db import initdb; initdb()")
         found.rig.migrate()
         found.grant("acme", "anna", "bert")
@@ -51,7 +56,7 @@ def airflow(tmp_path_factory):
 
 
 def run(airflow, day):
-    out = airflow.rig.run(_RUN.format(day=day, folder=str(ROOT / "example_dags")))
+    out = airflow.rig.run(_RUN.format(day=day, folder=str(airflow.rig.home / "dags")))
     states, events = json.loads(out.rpartition("FOUND")[2])
     return states, events
 
@@ -124,23 +129,23 @@ def test_arguments_of_the_dag_are_passed_on():
 
 
 @pytest.mark.parametrize(
-    ("left_days", "since_days", "is_announced"),
+    ("left_days", "before", "is_announced"),
     [
-        (9.5, None, True),
-        (9.5, 9.6, False),
-        (8.99, 9.01, True),
-        # It has just come into the window.
-        (13.9, 14.1, True),
-        (0.01, 0.02, False),
-        (-0.01, 0.01, True),
+        (9.5, {}, True),
+        (9.5, {"1": 9}, False),
+        (8.99, {"1": 9}, True),
+        (9.5, {"2": 9}, True),
+        # It was moved away and comes near again.
+        (13.9, {"1": 2}, True),
+        (0.01, {"1": 0}, False),
+        (-0.01, {"1": 0}, True),
     ],
 )
-def test_a_grant_is_announced_once_a_day(left_days, since_days, is_announced):
+def test_a_grant_is_announced_at_first_sight_and_once_a_day(left_days, before, is_announced):
     now = 1_800_000_000.0
-    since = None if since_days is None else now - (since_days - left_days) * DAY_S
     ending = [{"conn_id": "acme", "authorization_id": 1, "ends_at": now + left_days * DAY_S}]
 
-    assert bool(choose_announced(ending, now, since, 14 * DAY_S)) == is_announced
+    assert bool(choose_announced(ending, count_days(ending, now), before)) == is_announced
 
 
 def test_a_passing_failure_is_nobody_s_to_mend():

@@ -117,7 +117,7 @@ result["heavy"] = [one for one in {HEAVY!r} + ("airflow",) if one in sys.modules
     assert [one for one in heavy if one not in ("jwt", "cryptography") or name != ".settings"] == []
 
 
-PARSED = modules_of("operators", "sensors")
+PARSED = modules_of("operators", "sensors", "keep_alive.py")
 
 
 @pytest.mark.parametrize("names", [*([one] for one in PARSED), PARSED], ids=lambda names: "+".join(names)[-60:])

@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 import jwt
 import pytest
-from airflow.models.connection import Connection
+from airflow.sdk import Connection
 
 from airflow_provider_integry.authorizations.airflow_store import read_columns
 from airflow_provider_integry.authorizations.proof import (
@@ -66,7 +66,7 @@ def test_the_order_of_extra_does_not_matter():
 def test_a_connection_from_json_and_the_same_from_a_uri_have_one_key():
     extra = {name: value for name, value in known_extra().items() if not isinstance(value, dict)}
     query = urlencode({name: str(value).lower() if value is True else value for name, value in extra.items()})
-    by_uri = Connection(conn_id="acme", uri=f"integry-oauth2://https%3A%2F%2Fapi.example.com?{query}")
+    by_uri = Connection.from_uri(conn_id="acme", uri=f"integry-oauth2://https%3A%2F%2Fapi.example.com?{query}")
 
     texts = {name: str(value) for name, value in extra.items()}
 

@@ -127,15 +127,21 @@ def test_a_row_by_itself_is_judged_without_a_connection():
         # Nothing is known.
         ({}, None, None, (None, None)),
         # The first answer that tells: it may be either, and the nearer danger is assumed.
-        ({}, 90 * DAY_S, None, (NOW + 90 * DAY_S, None)),
-        # It stays where it was: the absolute end.
-        ({"grant_ends_at": NOW + 30 * DAY_S}, 30 * DAY_S, None, (NOW + 30 * DAY_S, None)),
-        ({"grant_ends_at": NOW + 30 * DAY_S}, 30 * DAY_S + 2, None, (NOW + 30 * DAY_S + 2, None)),
-        # It has moved with the renewal: an idle limit.
-        ({"grant_ends_at": NOW + 30 * DAY_S}, 31 * DAY_S, None, (None, 31 * DAY_S)),
+        ({}, 90 * DAY_S, None, (None, 90 * DAY_S)),
+        # It moves with each renewal: an idle limit, give or take a slow answer.
         ({"idle_limit_s": 31 * DAY_S}, 31 * DAY_S, None, (None, 31 * DAY_S)),
-        # Short ones too.
-        ({"grant_ends_at": NOW + 600}, 1800, None, (None, 1800)),
+        ({"idle_limit_s": 31 * DAY_S}, 31 * DAY_S - 59, None, (None, 31 * DAY_S)),
+        ({"idle_limit_s": 600.0}, 590, None, (None, 600)),
+        # It stays where it was: the absolute end.
+        ({"idle_limit_s": 30 * DAY_S}, 29 * DAY_S, None, (NOW + 29 * DAY_S, 30 * DAY_S)),
+        (
+            {"grant_ends_at": NOW + 9 * DAY_S, "idle_limit_s": 30 * DAY_S},
+            9 * DAY_S + 2,
+            None,
+            (NOW + 9 * DAY_S + 2, 30 * DAY_S),
+        ),
+        # It was taken for the absolute end, and moves after all.
+        ({"grant_ends_at": NOW + 9 * DAY_S, "idle_limit_s": 30 * DAY_S}, 10 * DAY_S, None, (None, 10 * DAY_S)),
         # It comes nearer than the idle limit is: the absolute end is in sight.
         ({"idle_limit_s": 31 * DAY_S}, 20 * DAY_S, None, (NOW + 20 * DAY_S, 31 * DAY_S)),
         # The answer is silent, and the connection is not.
@@ -147,7 +153,7 @@ def test_a_row_by_itself_is_judged_without_a_connection():
         # An idle limit is told, and the absolute end declared.
         ({"idle_limit_s": 90 * DAY_S}, 90 * DAY_S, 365 * DAY_S, (NOW + 355 * DAY_S, 90 * DAY_S)),
         # What is told wins.
-        ({"refreshed_at": None}, 100 * DAY_S, 365 * DAY_S, (NOW + 100 * DAY_S, None)),
+        ({"idle_limit_s": 101 * DAY_S}, 100 * DAY_S, 365 * DAY_S, (NOW + 100 * DAY_S, 101 * DAY_S)),
     ],
 )
 def test_when_a_grant_ends(row, told_in_s, lifetime_s, expected):
