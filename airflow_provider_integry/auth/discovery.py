@@ -44,6 +44,11 @@ def build_metadata_requests(issuer: str) -> list[HttpRequest]:
     return [HttpRequest("GET", url, (("Accept", "application/json"),)) for url in urls]
 
 
+def is_metadata_request(request: HttpRequest) -> bool:
+    """Return whether a request asks for a metadata document, which spends nothing."""
+    return request.method == "GET" and "/.well-known/" in request.url and not request.body
+
+
 def parse_metadata(response: HttpResponse, issuer: str, *, allow_http: bool = False) -> ServerMetadata:
     """Read a metadata document.
 

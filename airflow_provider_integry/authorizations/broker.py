@@ -30,7 +30,8 @@ from airflow_provider_integry.authorizations.proof import (
     derive_key,
     make_unknown_key,
 )
-from airflow_provider_integry.authorizations.refresh import HandedOut, Refresher, explain, is_settled
+from airflow_provider_integry.authorizations.refresh import HandedOut, Refresher
+from airflow_provider_integry.authorizations.rows import explain, is_settled
 from airflow_provider_integry.authorizations.status import build_status
 from airflow_provider_integry.authorizations.steps import arun_steps, run_in_thread
 from airflow_provider_integry.authorizations.subject import Subject, build_subject, is_brokered

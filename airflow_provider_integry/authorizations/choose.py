@@ -10,7 +10,7 @@ from airflow_provider_integry.auth.source import CredentialSource
 from airflow_provider_integry.authorizations.client import BrokerClient
 from airflow_provider_integry.authorizations.grant import AuthorizationKey
 from airflow_provider_integry.authorizations.messages import Status
-from airflow_provider_integry.authorizations.subject import build_subject, is_brokered
+from airflow_provider_integry.authorizations.subject import build_subject, check_names, is_brokered
 from airflow_provider_integry.authorizations.supply import EndpointSupplier, Supplied, Supplier
 from airflow_provider_integry.authorizations.tokens import source_for
 from airflow_provider_integry.errors import BrokerError, NotAuthorizedError, RefreshInProgressError, StoreError
@@ -50,10 +50,7 @@ def check_end_user(settings: ConnectionSettings, end_user: str | None, account: 
     """
     if end_user is None and account is None:
         return
-    for text, what in ((end_user, "end_user"), (account, "account")):
-        if text is not None and not 1 <= len(text) <= 255:
-            problem = f"{what} has {len(text)} characters; give 1 to 255."
-            raise NotAuthorizedError(settings.conn_id, None, problem)
+    check_names(AuthorizationKey(settings.conn_id, None, end_user, account))
     if not is_brokered(settings):
         reason = f"a connection of type '{settings.conn_type}' has one account; leave end_user and account empty."
         raise NotAuthorizedError(settings.conn_id, end_user, reason)

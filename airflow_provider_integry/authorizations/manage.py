@@ -13,7 +13,7 @@ from airflow_provider_integry.authorizations import metrics
 from airflow_provider_integry.authorizations.events import record
 from airflow_provider_integry.authorizations.grant import Authorization, AuthorizationKey, add_seed, is_known_seed
 from airflow_provider_integry.authorizations.journal import Journal
-from airflow_provider_integry.authorizations.refresh import fresh_values
+from airflow_provider_integry.authorizations.rows import fresh_values
 from airflow_provider_integry.authorizations.store import AuthorizationStore
 from airflow_provider_integry.authorizations.subject import Subject
 from airflow_provider_integry.errors import AuthorizationError

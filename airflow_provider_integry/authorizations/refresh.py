@@ -12,19 +12,18 @@ import logging
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 from uuid import uuid4
 
+from airflow_provider_integry.auth.discovery import is_metadata_request
 from airflow_provider_integry.auth.grants import Obtained, obtain_token
 from airflow_provider_integry.authorizations.crypto import seal, unseal
-from airflow_provider_integry.authorizations.errors_wire import from_wire, to_wire
+from airflow_provider_integry.authorizations.errors_wire import to_wire
 from airflow_provider_integry.authorizations.grant import (
     Authorization,
     GrantSecrets,
-    add_seed,
     choose_cool_down,
     is_forced,
-    is_newly_pasted,
     judge,
 )
 from airflow_provider_integry.authorizations.journal import Journal, JournalEntry
@@ -34,9 +33,9 @@ from airflow_provider_integry.authorizations.outcomes import (
     choose_proof_key,
     dump,
     jitter,
-    load,
     may_have_acted,
 )
+from airflow_provider_integry.authorizations.rows import explain, fresh_values, is_window_over, renewed_values
 from airflow_provider_integry.authorizations.steps import Do, Fetch, Pause, Steps
 from airflow_provider_integry.authorizations.store import AuthorizationStore
 from airflow_provider_integry.authorizations.subject import Subject
@@ -51,7 +50,6 @@ from airflow_provider_integry.errors import (
     StoreUnavailableError,
     UnreadableGrantError,
 )
-from airflow_provider_integry.secret import Secret
 
 log = logging.getLogger(__name__)
 # All requests of one refresh together. The lease is longer, so that nobody takes over while an answer
@@ -175,7 +173,7 @@ class Refresher:
             if row is None:
                 self._create(subject)
                 continue
-            values = _renewed_values(subject, row)
+            values = renewed_values(subject, row)
             if values is None:
                 break
             if self.store.change(row, values) and "sealed" in values:
@@ -224,15 +222,16 @@ class Refresher:
             return False
         if claimed.is_grant and (yield from self._recover(claimed)):
             return True
-        if _is_window_over(subject, claimed):
+        if is_window_over(subject, claimed):
             yield from self._lose(subject, claimed, "refresh_outcome_unknown", None)
             return False
         started = self._clock()
         secrets: GrantSecrets = yield from self._open_claimed(claimed)
+        sent: list[str] = []
         try:
-            entry = yield from self._obtain(subject, claimed, secrets)
+            entry = yield from self._obtain(subject, claimed, secrets, sent)
         except Exception as error:
-            yield from self._record(subject, claimed, error)
+            yield from self._record(subject, claimed, error, was_sent=bool(sent))
             if not isinstance(error, IntegryError):
                 raise
             return False
@@ -261,8 +260,17 @@ class Refresher:
 
     # -- the conversation --------------------------------------------------------------------------
 
-    def _obtain(self, subject: Subject, row: Authorization, secrets: GrantSecrets) -> Steps[JournalEntry]:
-        """Ask for a token and return what is to be kept of the answer."""
+    def _obtain(
+        self, subject: Subject, row: Authorization, secrets: GrantSecrets, sent: list[str]
+    ) -> Steps[JournalEntry]:
+        """Ask for a token and return what is to be kept of the answer.
+
+        Args:
+            subject: For what.
+            row: The row, with our lease.
+            secrets: What it holds.
+            sent: URLs of the requests that may have spent something are added to it.
+        """
         started, local_start = self._clock(), self._now()
         proof_key = choose_proof_key(subject, secrets)
         steps = obtain_token(
@@ -280,6 +288,8 @@ class Refresher:
                 left_s = CONVERSATION_S - (self._clock() - started)
                 if left_s <= 0:
                     raise RequestTimeoutError("Token endpoint", f"no token after {CONVERSATION_S:.0f} s")
+                if not is_metadata_request(request):
+                    sent.append(request.url)
                 response = yield Fetch(request, subject.transport, left_s)
                 request = steps.send(response)
         except StopIteration as end:
@@ -349,8 +359,15 @@ class Refresher:
 
     # -- failures ----------------------------------------------------------------------------------
 
-    def _record(self, subject: Subject, row: Authorization, error: Exception) -> Steps[None]:
-        """Keep what went wrong, and give the lease back."""
+    def _record(self, subject: Subject, row: Authorization, error: Exception, *, was_sent: bool) -> Steps[None]:
+        """Keep what went wrong, and give the lease back.
+
+        Args:
+            subject: For what.
+            row: The row, with our lease.
+            error: What went wrong.
+            was_sent: Whether a request was sent that may have used the refresh token up.
+        """
         if row.is_grant and isinstance(error, InvalidGrantError | NonRenewableTokenError):
             found: Authorization | None = yield Do(lambda: self.store.find(row.digest))
             if found is None or found.version != row.version:
@@ -370,7 +387,7 @@ class Refresher:
             "error_at": row.now,
             "cool_for": subject.fingerprint,
         }
-        if row.is_grant and may_have_acted(error):
+        if row.is_grant and was_sent and may_have_acted(error):
             values["unknown_since"] = row.unknown_since or row.now
         yield Do(lambda: self.store.change(row, values))
         self._events.failed(row, error)
@@ -402,87 +419,3 @@ class Refresher:
     def _report_import(self, subject: Subject, row: Authorization) -> None:
         if subject.seed is not None:
             self._events.imported(row, subject)
-
-
-def explain(row: Authorization, verdict: str) -> IntegryError:
-    """Return the error for an authorization that cannot be used now."""
-    if verdict == "revoked":
-        return NotAuthorizedError(row.conn_id, row.end_user, "it was revoked here. Authorize again.")
-    if row.error is not None:
-        return from_wire(load(row.error))
-    return NotAuthorizedError(row.conn_id, row.end_user, "its token cannot be renewed. Authorize again.")
-
-
-def fresh_values(subject: Subject, refresh_token: Secret | None) -> dict[str, Any]:
-    """Return the columns of a row that starts over with what the connection says now.
-
-    Args:
-        subject: The authorization.
-        refresh_token: What its first token is obtained with; None where the connection alone suffices.
-    """
-    return {
-        "conn_type": subject.conn_type,
-        "binding": subject.binding,
-        "is_grant": subject.is_grant,
-        "seed": subject.seed_digest,
-        "sealed": seal(GrantSecrets(refresh_token=refresh_token), subject.key.digest),
-        "state": "active",
-        "is_rotating": False,
-        "failures": 0,
-        **dict.fromkeys(
-            (
-                "token_fingerprint",
-                "expires_at",
-                "advise_at",
-                "require_at",
-                "refreshed_at",
-                "forced_at",
-                "grant_ends_at",
-                "idle_limit_s",
-                "scopes",
-                # Who it was for is not who it is for.
-                "account_id",
-                "account_name",
-                "unknown_since",
-                "cool_until",
-                "cool_for",
-                "error",
-                "error_at",
-            )
-        ),
-    }
-
-
-def is_settled(subject: Subject, row: Authorization) -> bool:
-    """Return whether `Refresher.open` would return a row as it stands."""
-    return _renewed_values(subject, row) is None and (not row.is_grant or row.binding == subject.binding)
-
-
-def _renewed_values(subject: Subject, row: Authorization) -> dict[str, Any] | None:
-    """Return the columns that a changed connection makes new; None where the row stands."""
-    seeds = subject.seed_digest
-    if subject.is_grant:
-        if seeds is None or not is_newly_pasted(row, seeds):
-            return _corrected_values(subject, row)
-        seeds = add_seed(row.seed, seeds)
-    elif row.binding == subject.binding:
-        return None
-    return {**fresh_values(subject, subject.seed), "seed": seeds, "generation": row.generation + 1}
-
-
-def _corrected_values(subject: Subject, row: Authorization) -> dict[str, Any] | None:
-    """Return the columns that change because somebody corrects a connection; None where nothing does."""
-    values: dict[str, Any] = {}
-    # Pasted and never used: who changes the other fields is still setting it up.
-    is_unused = row.refreshed_at is None and row.seed is not None and row.state == "active"
-    if is_unused and row.binding != subject.binding:
-        values["binding"] = subject.binding
-    if row.cool_until is not None and row.cool_for != subject.fingerprint:
-        values.update(cool_until=None, failures=0)
-    return values or None
-
-
-def _is_window_over(subject: Subject, row: Authorization) -> bool:
-    if not row.is_grant or row.unknown_since is None or not subject.retry_window_s:
-        return False
-    return row.now - row.unknown_since > subject.retry_window_s

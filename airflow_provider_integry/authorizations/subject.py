@@ -14,6 +14,9 @@ from airflow_provider_integry.errors import AuthorizationError, NotAuthorizedErr
 from airflow_provider_integry.secret import Secret
 from airflow_provider_integry.settings import ConnectionSettings, TransportSettings
 
+# Characters of an end user's or account's name.
+MAX_NAME = 255
+
 
 @dataclass(frozen=True, slots=True)
 class Subject:
@@ -69,6 +72,7 @@ def build_subject(settings: ConnectionSettings, key: AuthorizationKey) -> Subjec
             f"Connection '{settings.conn_id}' of type '{settings.conn_type}' needs no token from an endpoint."
         )
     is_grant = isinstance(auth, OAuth2Settings) and auth.grant_type == "refresh_token"
+    check_names(key)
     is_own = key.end_user is None and key.account is None
     if not is_grant and not is_own:
         reason = "its grant type obtains tokens for the application itself; leave end_user and account empty."
@@ -85,6 +89,23 @@ def build_subject(settings: ConnectionSettings, key: AuthorizationKey) -> Subjec
         retry_window_s=auth.refresh_retry_window_s if isinstance(auth, OAuth2Settings) else 0.0,
         grant_lifetime_s=auth.grant_lifetime_s if isinstance(auth, OAuth2Settings) and is_grant else None,
     )
+
+
+def check_names(key: AuthorizationKey) -> None:
+    """Refuse an end user or account that databases cannot keep; any other text is taken as it is.
+
+    Raises:
+        NotAuthorizedError: It is empty, longer than 255 characters, or holds NUL or half of a character.
+    """
+    for text, what in ((key.end_user, "end_user"), (key.account, "account")):
+        if text is None:
+            continue
+        if not 1 <= len(text) <= MAX_NAME:
+            problem = f"{what} has {len(text)} characters; give 1 to {MAX_NAME}."
+            raise NotAuthorizedError(key.conn_id, None, problem)
+        if "\x00" in text or any("\ud800" <= char <= "\udfff" for char in text):
+            problem = f"{what} holds a character that no database keeps; give it another name."
+            raise NotAuthorizedError(key.conn_id, None, problem)
 
 
 def digest_of(settings: ConnectionSettings) -> str:

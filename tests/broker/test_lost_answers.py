@@ -123,3 +123,19 @@ def test_the_old_token_is_served_while_it_lives_after_a_lost_answer(world: World
         server.drop("/token", after=True)
         assert inside.ask().row.token_fingerprint == first
         assert inside.row.unknown_since is not None
+
+
+def test_asking_an_issuer_where_its_endpoint_is_uses_no_refresh_token_up(world: World):
+    with world("strict") as (_, server, inside):
+        exchange_url = inside.fields.pop("exchange_url")
+        inside.fields["issuer"] = server.url
+        inside.retry_window_s = 1.0
+        server.misbehave("/.well-known/oauth-authorization-server", Fault(drops=True))
+        for _ in range(2):
+            with pytest.raises(IntegryError):
+                inside.ask()
+            assert (inside.row.state, inside.row.unknown_since) == ("active", None)
+            inside.pass_time(100)
+        inside.fields.update(exchange_url=exchange_url, issuer=None)
+        assert inside.ask().secrets.access_token
+        assert server.arrived() == 1
