@@ -9,6 +9,7 @@ AIRFLOW ?= 3.3
 PYTHON ?=
 PORT ?=
 ARGS ?=
+WORKERS ?= 3
 VENV := .venv-$(AIRFLOW)
 BIN := $(CURDIR)/$(VENV)/bin
 RUN := PATH="$(BIN):$$PATH" "$(BIN)/python"
@@ -30,8 +31,8 @@ demo: setup ## Start Airflow and a small service, run the example DAGs, show wha
 up: setup ## The same, and stay up for clicking until Ctrl-C
 	@$(RUN) -m scripts.demo up $(if $(PORT),--port $(PORT)) $(ARGS)
 
-test: setup ## Run all tests
-	@$(RUN) -m pytest $(ARGS)
+test: setup ## Run all tests, by WORKERS processes (3)
+	@$(RUN) -m pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder $(ARGS)
 
 faults: setup ## Run the long fault tests of the broker: stampedes, kills, frozen holders, lost databases
 	@INTEGRY_FAULTS=1 $(RUN) -m pytest -s tests/faults $(ARGS)

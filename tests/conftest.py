@@ -8,6 +8,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from cryptography.fernet import Fernet
@@ -29,6 +30,27 @@ settings.register_profile(
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "integry"))
 
 pytest_plugins = ["servers.fixtures", "broker.fixtures"]
+
+# What takes longest begins first, so that no worker is left with it at the end.
+_ORDER = ("system", "browser", "broker", "integration", "contract", "unit")
+# These share what is costly to start: one worker runs them all.
+_TOGETHER = {
+    "system": "system",
+    "browser": "browser",
+    **dict.fromkeys(("test_operator.py", "test_secrets_stay_secret.py", "test_sensor.py"), "flows"),
+}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Order the tests, and say which of them one worker of pytest-xdist runs: those of a file, at least."""
+    root = Path(__file__).parent
+    folders: dict[pytest.Item, str] = {}
+    for item in items:
+        place = item.path.relative_to(root)
+        folders[item] = place.parts[0]
+        together = _TOGETHER.get(place.parts[0]) or _TOGETHER.get(place.name) or place.as_posix()
+        item.add_marker(pytest.mark.xdist_group(together))
+    items.sort(key=lambda item: _ORDER.index(folders[item]) if folders[item] in _ORDER else len(_ORDER))
 
 
 @pytest.fixture

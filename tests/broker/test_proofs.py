@@ -33,7 +33,7 @@ END_USERS = (
     "a",
     "Ünï",
     unicodedata.normalize("NFD", "Ünï"),
-    "a\x00b",
+    "a\x01b",
 )
 _RSA = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
