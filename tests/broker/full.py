@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.request
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -53,6 +54,10 @@ class FullServer(Server):
             assert self._process.poll() is None, self.log[-3000:]
             assert time.monotonic() < deadline, f"no health after {START_S:.0f} s: {self.log[-3000:]}"
             time.sleep(0.2)
+        # Where the plugin is not mounted, Airflow answers any path with its pages.
+        with urllib.request.urlopen(f"{self.url}/integry/health", timeout=30) as answer:
+            kind = answer.headers["Content-Type"]
+        assert kind == "application/json", f"this provider is not installed beside {sys.executable}: run 'make setup'"
 
 
 class FullRig(QuickRig):
