@@ -38,7 +38,8 @@ class Killed:
     Attributes:
         point: Where.
         has_token: Whether the next task got a token.
-        cause: Why not.
+        error: The error that it got instead, by name.
+        cause: Why, as the row says.
         token_requests: How many the authorization server saw, the interrupted one included.
         recovery_s: Seconds from the new server's start until the next task had its answer.
         revocations: How often a refresh token was used twice.
@@ -48,6 +49,7 @@ class Killed:
 
     point: str
     has_token: bool
+    error: str | None
     cause: str | None
     token_requests: int
     recovery_s: float
@@ -69,7 +71,8 @@ class Killed:
         """What is wrong where a refresh token is good for one use; None when nothing is."""
         if self.point in UNSAVEABLE:
             # One more try with the old token, and then the truth.
-            is_right = (self.cause, self.token_requests) == ("refresh_outcome_unknown", 2)
+            told = (self.error, self.cause, self.token_requests)
+            is_right = told == ("ReauthorizationNeededError", "refresh_outcome_unknown", 2)
             return self._general_problem if is_right else "lost without the reason after one retry"
         if not (self.has_token and self.is_sound) or self.revocations:
             return "the grant is lost"
@@ -105,7 +108,17 @@ def kill_at(rig: QuickRig, point: str, rotation: Rotation) -> Killed:
             left = rig.journal(rig.row(conn_id)["digest"])
         broker.kill()
     cause = read_cause(rig, conn_id) if "error" in answer else None
-    return Killed(point, "token" in answer, cause, requests, answer["seconds"], api.family_revocations, left, is_sound)
+    return Killed(
+        point=point,
+        has_token="token" in answer,
+        error=answer.get("error"),
+        cause=cause,
+        token_requests=requests,
+        recovery_s=answer["seconds"],
+        revocations=api.family_revocations,
+        left=left,
+        is_sound=is_sound,
+    )
 
 
 def _is_sound(rig: QuickRig, askers: Any, conn_id: str) -> bool:
