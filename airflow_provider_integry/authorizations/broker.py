@@ -159,6 +159,12 @@ class Broker:
             RefreshInProgressError: It is not there yet: ask again.
             IntegryError: There is none.
         """
+        found = await self._find(subject, rejected)
+        # Reads are counted, not audited.
+        metrics.count("broker.read")
+        return found
+
+    async def _find(self, subject: Subject, rejected: str | None) -> HandedOut:
         started = time.monotonic()
         while True:
             row = await self._open(subject)
@@ -166,7 +172,6 @@ class Broker:
             if verdict in ("serve", "serve_and_refresh"):
                 if verdict == "serve_and_refresh":
                     self._fly(subject, rejected, ahead=True)
-                metrics.count("broker.read")
                 return HandedOut(row, self._refresher.read_secrets(row), is_due=verdict != "serve")
             if verdict not in ("refresh", "wait"):
                 raise explain(row, verdict)

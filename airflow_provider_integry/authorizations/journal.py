@@ -18,10 +18,11 @@ import msgspec
 
 from airflow_provider_integry.authorizations.crypto import reseal, seal, unseal
 from airflow_provider_integry.authorizations.grant import GrantSecrets
-from airflow_provider_integry.errors import StoreNotReadyError
+from airflow_provider_integry.errors import StoreNotReadyError, UnreadableGrantError
 
 log = logging.getLogger(__name__)
 _SUFFIX = ".grant"
+_DAMAGED = ".damaged"
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +99,11 @@ class Journal:
             StoreNotReadyError: The folder cannot be written.
         """
         path = self._path(digest, generation)
+        was_there = path.exists()
         data = self._read(path)
         if data is None:
+            if was_there and path.with_suffix(_DAMAGED).exists():
+                raise UnreadableGrantError(f"in the journal file '{path.name}' is damaged")
             return False
         self._write(path, {**data, "sealed": reseal(data["sealed"])})
         return True
@@ -151,7 +155,7 @@ class Journal:
             raise StoreNotReadyError(f"{problem}; let the API server read option [integry] journal_folder.") from None
         if not _is_entry(data):
             log.error("The journal file '%s' is damaged; it is put aside.", path.name)
-            path.replace(path.with_suffix(".damaged"))
+            path.replace(path.with_suffix(_DAMAGED))
             return None
         return dict(data)
 

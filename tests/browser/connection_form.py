@@ -109,7 +109,8 @@ class ConnectionForm:
             case "integer" | "number":
                 # Key by key: a form that reads each key press loses the '.' of '2.5' if it is careless.
                 control.fill("")
-                control.press_sequentially(f"{value:g}")
+                # At the speed of a person: the form drops a point that it has not drawn yet.
+                control.press_sequentially(f"{value:g}", delay=40)
             case _:
                 control.fill(value)
 

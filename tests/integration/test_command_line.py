@@ -414,7 +414,7 @@ def test_what_no_key_decrypts_is_named_and_the_rest_is_done(alone):
     assert "1 authorizations (1 more hold no secret), and 1 entries of the journal" in done.stdout
     assert "2 could not be decrypted" in done.stderr
     # The row has moved on from generation 0: nobody will ask for that entry.
-    assert [name.rpartition("-")[2] for name in entries] == ["7.grant", "1.grant"]
+    assert [name.rpartition("-")[2] for name in entries] == ["7.damaged", "1.grant"]
     assert "journalled-1" in after
 
 
