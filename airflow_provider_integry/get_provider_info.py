@@ -55,7 +55,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "journal_folder": {
         "description": (
             "Folder, on a disk that survives the API server, for grants that have arrived and are not stored yet;"
-            " encrypted. Empty: `integry_journal` in AIRFLOW_HOME."
+            " encrypted. API servers on several machines should share it. Empty: `integry_journal` in AIRFLOW_HOME."
         ),
         "version_added": "0.1.0",
         "type": "string",

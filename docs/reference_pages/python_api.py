@@ -14,6 +14,7 @@ PACKAGE = Path(__file__).resolve().parents[2] / "airflow_provider_integry"
 PUBLIC: dict[str, tuple[str, ...]] = {
     "operators/activity.py": ("IntegryActivityOperator",),
     "sensors/authorization.py": ("IntegryAuthorizationSensor",),
+    "keep_alive.py": ("build_keep_alive_dag",),
     "hooks/integry.py": ("IntegryHook",),
     "hooks/probe.py": ("Findings",),
     "auth/readiness.py": ("Readiness",),
