@@ -8,6 +8,8 @@ import time
 from datetime import datetime, timedelta, timezone
 
 import pytest
+from airflow import __version__ as airflow_version
+from packaging.version import Version
 from servers.live import LiveServer
 from servers.oauth2 import Client, OAuth2Api
 
@@ -42,6 +44,8 @@ print("FOUND" + json.dumps([states, events]))
 @pytest.fixture(scope="module")
 def airflow(tmp_path_factory):
     """An installation with all of Airflow's tables, and two grants."""
+    if Version(airflow_version) < Version("3.3"):
+        pytest.skip("dag.test() of Airflow 3.2 fails with any DAG: its API inside the process finds no registry")
     api = OAuth2Api(Client("client-1", "secret-1"), rotation="strict")
     with LiveServer(api.build()) as service:
         found = Installation(tmp_path_factory.mktemp("airflow"), service, api)

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import warnings
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from types import SimpleNamespace
@@ -20,6 +21,7 @@ from integration.certificates import make_tls_files
 from integration.flows_server import CONNECTIONS, CONNECTOR, FlowsServer
 from integration.loopback import CLIENTS, Server, TokenServer, connection, open_client, to_variable
 from packaging.version import Version
+from sqlalchemy.orm import configure_mappers
 
 from airflow_provider_integry.authorizations.tables import authorization, metadata
 from airflow_provider_integry.authorizations.tokens import forget_sources
@@ -41,6 +43,10 @@ def _new_process():
 @pytest.fixture(scope="session", autouse=True)
 def _tables():
     """Make the tables that a process with the database uses; all of Airflow's would take a while."""
+    with warnings.catch_warnings():
+        # Airflow 3.2 uses what SQLAlchemy 2.1 has deprecated; here its own warnings are no errors.
+        warnings.simplefilter("ignore")
+        configure_mappers()
     metadata.create_all(airflow_settings.engine)
     tables = [CoreConnection.__table__, Log.__table__]
     Log.metadata.create_all(airflow_settings.engine, tables=tables)
