@@ -135,6 +135,20 @@ class ConnectionSettings:
     secrets: tuple[Secret, ...] = ()
 
 
+def read_connection(connection: Any) -> RawConnection:
+    """Return the columns of an Airflow connection, of the SDK's or the core's class."""
+    return RawConnection(
+        conn_id=connection.conn_id,
+        conn_type=connection.conn_type,
+        host=connection.host,
+        schema=connection.schema,
+        port=connection.port,
+        login=connection.login,
+        password=connection.password,
+        extra=connection.extra,
+    )
+
+
 def parse_connection(raw: RawConnection) -> ConnectionSettings:
     """Check a connection and return its settings.
 
@@ -287,4 +301,5 @@ __all__ = [
     "TransportSettings",
     "UserInfoSettings",
     "parse_connection",
+    "read_connection",
 ]

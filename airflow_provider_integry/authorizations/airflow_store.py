@@ -8,7 +8,7 @@ import logging
 import os
 import secrets as random_secrets
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from airflow_provider_integry import config
 from airflow_provider_integry.authorizations.crypto import check_key
@@ -19,7 +19,7 @@ from airflow_provider_integry.authorizations.refresh import Refresher
 from airflow_provider_integry.authorizations.store import AuthorizationStore
 from airflow_provider_integry.errors import StoreNotReadyError, StoreUnavailableError
 from airflow_provider_integry.secret import Secret
-from airflow_provider_integry.settings import ConnectionSettings, RawConnection, parse_connection
+from airflow_provider_integry.settings import ConnectionSettings, RawConnection, parse_connection, read_connection
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -74,21 +74,7 @@ def read_raw(conn_id: str) -> RawConnection | None:
         )
     except AirflowNotFoundException:
         return None
-    return read_columns(found)
-
-
-def read_columns(connection: Any) -> RawConnection:
-    """Return the columns of an Airflow connection, of the SDK's or the core's class."""
-    return RawConnection(
-        conn_id=connection.conn_id,
-        conn_type=connection.conn_type,
-        host=connection.host,
-        schema=connection.schema,
-        port=connection.port,
-        login=connection.login,
-        password=connection.password,
-        extra=connection.extra,
-    )
+    return read_connection(found)
 
 
 def team_of(conn_id: str) -> str | None:

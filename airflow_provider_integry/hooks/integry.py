@@ -25,8 +25,8 @@ from airflow_provider_integry.errors import (
 from airflow_provider_integry.hooks.echoes import EchoFilter
 from airflow_provider_integry.hooks.masking import TaskMasker
 from airflow_provider_integry.hooks.probe import Findings, find_readiness
-from airflow_provider_integry.hooks.watched import WatchedSource, read_connection
-from airflow_provider_integry.settings import ConnectionSettings, parse_connection
+from airflow_provider_integry.hooks.watched import WatchedSource
+from airflow_provider_integry.settings import ConnectionSettings, parse_connection, read_connection
 from airflow_provider_integry.urls import check_url
 
 if TYPE_CHECKING:

@@ -2,26 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from airflow_provider_integry.auth.source import CredentialSource, Issued
 from airflow_provider_integry.hooks.echoes import EchoFilter
 from airflow_provider_integry.hooks.masking import TaskMasker
-from airflow_provider_integry.settings import RawConnection
-
-
-def read_connection(connection: Any) -> RawConnection:
-    """Return the columns of an Airflow connection, of the SDK's or the core's class."""
-    return RawConnection(
-        conn_id=connection.conn_id,
-        conn_type=connection.conn_type,
-        host=connection.host,
-        schema=connection.schema,
-        port=connection.port,
-        login=connection.login,
-        password=connection.password,
-        extra=connection.extra,
-    )
 
 
 class WatchedSource:

@@ -17,8 +17,7 @@ from airflow.sdk._shared.secrets_masker import should_hide_value_for_key as shou
 
 from airflow_provider_integry.connection_types import CONNECTION_TYPES, CONNECTION_TYPES_BY_NAME, ConnectionType
 from airflow_provider_integry.get_provider_info import get_provider_info
-from airflow_provider_integry.hooks.watched import read_connection
-from airflow_provider_integry.settings import ConnectionSettings, parse_connection
+from airflow_provider_integry.settings import ConnectionSettings, parse_connection, read_connection
 
 # Airflow 3.2 with SQLAlchemy 2.1 warns about itself when its first model object is made.
 pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy is deprecated")

@@ -102,8 +102,7 @@ def test_the_examples_of_a_type_mean_the_same_in_every_form():
     from reference_pages import connections
 
     from airflow_provider_integry.connection_types import CONNECTION_TYPES
-    from airflow_provider_integry.hooks.watched import read_connection
-    from airflow_provider_integry.settings import parse_connection
+    from airflow_provider_integry.settings import parse_connection, read_connection
 
     for item in CONNECTION_TYPES:
         by_json = Connection.from_json(connections.build_json(item), conn_id="x")
@@ -226,8 +225,7 @@ def test_a_connection_on_a_command_line_in_the_documentation_is_valid(block):
 def test_connection_uris_in_the_documentation_are_valid():
     from airflow.models.connection import Connection
 
-    from airflow_provider_integry.hooks.watched import read_connection
-    from airflow_provider_integry.settings import parse_connection
+    from airflow_provider_integry.settings import parse_connection, read_connection
 
     found = [
         uri for markdown in _all_pages().values() for uri in re.findall(r"\bintegry-[a-z0-9-]+://[^\s'`]+", markdown)
@@ -344,8 +342,7 @@ def _connections_in(block: Block) -> Iterator[tuple[str, dict[str, Any]]]:
 def _parse(conn_id: str, connection: dict[str, Any]) -> Any:
     from airflow.models.connection import Connection
 
-    from airflow_provider_integry.hooks.watched import read_connection
-    from airflow_provider_integry.settings import parse_connection
+    from airflow_provider_integry.settings import parse_connection, read_connection
 
     return parse_connection(read_connection(Connection.from_json(json.dumps(connection), conn_id=conn_id)))
 

@@ -9,7 +9,6 @@ import jwt
 import pytest
 from airflow.sdk import Connection
 
-from airflow_provider_integry.authorizations.airflow_store import read_columns
 from airflow_provider_integry.authorizations.proof import (
     KEEP_ALIVE_CLAIMS,
     LEEWAY_S,
@@ -24,7 +23,7 @@ from airflow_provider_integry.authorizations.proof import (
     sign_proof,
 )
 from airflow_provider_integry.secret import Secret
-from airflow_provider_integry.settings import parse_connection
+from airflow_provider_integry.settings import parse_connection, read_connection
 
 INSTALLATION = Secret("installation-secret")
 EXTRA = {
@@ -42,7 +41,7 @@ NOW = 1_800_000_000.0
 
 def parse(extra, conn_id="acme", conn_type="integry_oauth2"):
     columns = {"conn_type": conn_type, "host": "https://api.example.com", "extra": json.dumps(extra)}
-    return parse_connection(read_columns(Connection.from_json(json.dumps(columns), conn_id=conn_id)))
+    return parse_connection(read_connection(Connection.from_json(json.dumps(columns), conn_id=conn_id)))
 
 
 def known_extra():
@@ -70,7 +69,7 @@ def test_a_connection_from_json_and_the_same_from_a_uri_have_one_key():
 
     texts = {name: str(value) for name, value in extra.items()}
 
-    keys = {derive_key(INSTALLATION, parse_connection(read_columns(by_uri))).key.reveal()}
+    keys = {derive_key(INSTALLATION, parse_connection(read_connection(by_uri))).key.reveal()}
     keys |= {derive_key(INSTALLATION, parse(form)).key.reveal() for form in (extra, texts)}
 
     assert len(keys) == 1
