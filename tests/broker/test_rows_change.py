@@ -12,7 +12,7 @@ from servers.oauth2 import OAuth2Api
 
 from airflow_provider_integry.authorizations.grant import is_known_seed
 from airflow_provider_integry.authorizations.steps import run_steps
-from airflow_provider_integry.errors import IntegryError, NotAuthorizedError
+from airflow_provider_integry.errors import IntegryError, InvalidClientError, NotAuthorizedError
 from broker.inside import Inside
 from broker.quick import WatchedServer, token_service
 
@@ -141,3 +141,27 @@ def test_a_changed_client_secret_is_used_with_the_same_grant(world: World):
     world.inside.fields["client_secret"] = "secret-2"
     world.inside.pass_time(3700)
     assert world.inside.ask().secrets.access_token
+
+
+def test_a_client_secret_that_was_corrected_is_tried_at_once(world: World):
+    world.inside.fields["client_secret"] = "wrong"
+    for _ in range(3):
+        with pytest.raises(InvalidClientError):
+            world.inside.ask()
+    # Asked once: what is known to be wrong is not tried again and again.
+    assert world.server.arrived() == 1
+    world.inside.fields["client_secret"] = "secret-1"
+    assert world.inside.ask().secrets.access_token
+    assert (world.server.arrived(), world.inside.row.failures) == (2, 0)
+
+
+def test_a_client_id_that_was_corrected_before_the_first_use_keeps_the_pasted_token(world: World):
+    world.inside.fields["client_id"] = "wrong"
+    with pytest.raises(InvalidClientError):
+        world.inside.ask()
+    world.inside.fields.update(client_id="client-1", refresh_token="")
+    assert world.inside.ask().secrets.access_token
+    # From the first use on the grant is bound.
+    world.inside.fields["client_id"] = "another"
+    with pytest.raises(NotAuthorizedError, match="were changed after it was authorized"):
+        world.inside.ask()
