@@ -128,7 +128,7 @@ def test_airflows_migrate_makes_our_tables_in_a_new_database(installation):
 
 
 def test_airflows_migrate_makes_our_tables_in_a_database_that_is_older_than_the_provider(installation):
-    execute(installation.database, f"DROP TABLE {TABLE}", f"DROP TABLE {VERSION_TABLE}")
+    execute(installation.database, *(f"DROP TABLE {name}" for name in (*metadata.tables, VERSION_TABLE)))
     missing = installation.integry("status")
     unchecked = installation.integry("db", "check")
 
