@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 from urllib.parse import urlsplit, urlunsplit
 
-from airflow_provider_integry.auth.token_errors import is_unavailable, raise_token_error
 from airflow_provider_integry.auth.wire import HttpRequest, HttpResponse, redact_url
 from airflow_provider_integry.errors import TokenResponseError, UrlNotAllowedError
-from airflow_provider_integry.secret import Secret
 from airflow_provider_integry.urls import check_url
 
 _WELL_KNOWN = ("oauth-authorization-server", "openid-configuration")
@@ -95,35 +93,6 @@ def build_metadata_requests(issuer: str) -> list[HttpRequest]:
 def is_metadata_request(request: HttpRequest) -> bool:
     """Return whether a request asks for a metadata document, which spends nothing."""
     return request.method == "GET" and "/.well-known/" in request.url and not request.body
-
-
-def discover(
-    issuer: str, *, allow_http: bool = False, hide: Sequence[Secret] = ()
-) -> Generator[HttpRequest, HttpResponse, ServerMetadata]:
-    """Ask an issuer for its description, at each place where the document may be.
-
-    Args:
-        issuer: The server's identifier.
-        allow_http: Whether http endpoints are accepted.
-        hide: Secrets that no message may hold.
-    Raises:
-        TokenResponseError: No place has a document of this issuer.
-        TokenEndpointUnavailableError: No place has one, and one of them is down.
-    """
-    failed: TokenResponseError | None = None
-    down: HttpResponse | None = None
-    for request in build_metadata_requests(issuer):
-        response = yield request
-        try:
-            return parse_metadata(response, issuer, allow_http=allow_http)
-        except TokenResponseError as error:
-            # The first refusal of a document that is there says more than a 404 at the next place.
-            failed = failed if failed and failed.status == 200 else error
-            down = response if is_unavailable(response.status) else down
-    assert failed is not None
-    if down is not None and failed.status != 200:
-        raise_token_error(down, None, "", hide)
-    raise failed
 
 
 def parse_metadata(response: HttpResponse, issuer: str, *, allow_http: bool = False) -> ServerMetadata:

@@ -14,7 +14,7 @@ from email.utils import parsedate_to_datetime
 from http.cookies import CookieError, Morsel, SimpleCookie
 from typing import NamedTuple
 
-from airflow_provider_integry.auth.discovery import discover
+from airflow_provider_integry.auth.discovery import ServerMetadata, build_metadata_requests, parse_metadata
 from airflow_provider_integry.auth.dpop import ProofKey, build_proof
 from airflow_provider_integry.auth.jwt import (
     JwtLogin,
@@ -32,7 +32,7 @@ from airflow_provider_integry.auth.oauth2 import (
     build_refresh_request,
 )
 from airflow_provider_integry.auth.token import Token, parse_number, parse_token_response
-from airflow_provider_integry.auth.token_errors import raise_token_error
+from airflow_provider_integry.auth.token_errors import is_unavailable, raise_token_error
 from airflow_provider_integry.auth.wire import HttpRequest, HttpResponse, redact_url
 from airflow_provider_integry.errors import InvalidClientError, LoginRefusedError, TokenResponseError
 from airflow_provider_integry.secret import Secret
@@ -105,12 +105,11 @@ def obtain_token(
     if isinstance(settings, JwtLogin):
         return Obtained((yield from _log_in(settings, now)))
     if settings.exchange_url is None and endpoint is None:
-        metadata = yield from discover(settings.issuer or "", allow_http=settings.allow_http, hide=settings.secrets)
-        endpoint = metadata.token_endpoint
+        endpoint = (yield from discover(settings)).token_endpoint
     requested_at = now()
     prover = Prover(proof_key, now, unique, nonce) if proof_key else None
     # Built anew for each sending: an assertion is good for one use.
-    response, nonce = yield from _send_proved(
+    response, nonce = yield from send_proved(
         lambda: _build_request(settings, refresh_token, Moment(endpoint, now(), unique())), prover
     )
     token = parse_token_response(
@@ -123,7 +122,7 @@ def obtain_token(
     return Obtained(token, endpoint, nonce)
 
 
-def _send_proved(
+def send_proved(
     build: Callable[[], HttpRequest], prover: Prover | None
 ) -> Generator[HttpRequest, HttpResponse, tuple[HttpResponse, str | None]]:
     """Send a token request with its proof, once more where the server wants another nonce in it.
@@ -151,6 +150,30 @@ def _build_request(settings: OAuth2Settings, refresh_token: Secret | None, momen
     if settings.grant_type == "jwt_bearer":
         return build_jwt_bearer_request(settings, moment)
     return build_client_credentials_request(settings, moment)
+
+
+def discover(settings: OAuth2Settings) -> Generator[HttpRequest, HttpResponse, ServerMetadata]:
+    """Ask the issuer for its description of itself, at each place where that may be.
+
+    Raises:
+        TokenResponseError: No place has a document of this issuer.
+        TokenEndpointUnavailableError: No place has one, and one of them is down.
+    """
+    issuer = settings.issuer or ""
+    failed: TokenResponseError | None = None
+    down: HttpResponse | None = None
+    for request in build_metadata_requests(issuer):
+        response = yield request
+        try:
+            return parse_metadata(response, issuer, allow_http=settings.allow_http)
+        except TokenResponseError as error:
+            # The first refusal of a document that is there says more than a 404 at the next place.
+            failed = failed if failed and failed.status == 200 else error
+            down = response if is_unavailable(response.status) else down
+    assert failed is not None
+    if down is not None and failed.status != 200:
+        raise_token_error(down, None, "", settings.secrets)
+    raise failed
 
 
 def _log_in(settings: JwtLogin, now: Callable[[], float]) -> Generator[HttpRequest, HttpResponse, Token]:

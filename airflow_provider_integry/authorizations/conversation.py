@@ -6,7 +6,8 @@ import time
 from collections.abc import Callable, Generator
 from typing import TypeVar
 
-from airflow_provider_integry.auth.discovery import ServerMetadata, discover
+from airflow_provider_integry.auth.discovery import ServerMetadata
+from airflow_provider_integry.auth.grants import discover
 from airflow_provider_integry.auth.oauth2 import OAuth2Settings
 from airflow_provider_integry.auth.wire import HttpRequest, HttpResponse
 from airflow_provider_integry.authorizations.steps import Fetch, Steps
@@ -59,5 +60,4 @@ def ask_metadata(settings: OAuth2Settings, transport: TransportSettings) -> Step
     """
     if settings.issuer is None:
         return None
-    asking = discover(settings.issuer, allow_http=settings.allow_http, hide=settings.secrets)
-    return (yield from converse(asking, transport, what="Issuer"))
+    return (yield from converse(discover(settings), transport, what="Issuer"))
