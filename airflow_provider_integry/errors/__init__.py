@@ -24,6 +24,7 @@ beyond a short, redacted excerpt. `retryable` says whether the same call may suc
     │   ├── CallbackSignatureError       a callback that the service has not signed like this
     │   ├── CallbackError                a callback that fits nothing that was begun here
     │   ├── ConsentDeniedError           somebody said no on the service's consent page
+    │   ├── DeviceCodeExpiredError       nobody has entered the code of a device in time
     │   ├── TokenResponseError           the token endpoint's answer makes no sense
     │   └── TokenEndpointError           the token endpoint said no (RFC 6749 section 5.2)
     │       ├── InvalidRequestError      invalid_request
@@ -79,6 +80,7 @@ from airflow_provider_integry.errors.authorization import (
     CallbackSignatureError,
     ConsentDeniedError,
     CredentialsRejectedError,
+    DeviceCodeExpiredError,
     InvalidClientError,
     InvalidGrantError,
     InvalidRequestError,
@@ -150,6 +152,7 @@ __all__ = [
     "ConsentDeniedError",
     "CredentialFormatError",
     "CredentialsRejectedError",
+    "DeviceCodeExpiredError",
     "HostNotAllowedError",
     "HttpStatusError",
     "IntegryError",
