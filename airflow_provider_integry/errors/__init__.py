@@ -22,12 +22,16 @@ beyond a short, redacted excerpt. `retryable` says whether the same call may suc
     │   ├── CredentialsRejectedError     the API refuses the credential
     │   ├── NonRenewableTokenError       expired, and nothing to refresh it with
     │   ├── CallbackSignatureError       a callback that the service has not signed like this
+    │   ├── CallbackError                a callback that fits nothing that was begun here
+    │   ├── ConsentDeniedError           somebody said no on the service's consent page
     │   ├── TokenResponseError           the token endpoint's answer makes no sense
     │   └── TokenEndpointError           the token endpoint said no (RFC 6749 section 5.2)
     │       ├── InvalidRequestError      invalid_request
     │       ├── InvalidClientError       invalid_client
+    │       │   └── ConsumerRefusedError OAuth 1.0a: application or signature refused
     │       ├── LoginRefusedError        a login refused user name and password
     │       ├── InvalidGrantError        invalid_grant: authorize again
+    │       │   └── ConsentUsedUpError   OAuth 1.0a: no token for this consent (any more)
     │       ├── UnauthorizedClientError  unauthorized_client
     │       ├── UnsupportedGrantTypeError  unsupported_grant_type
     │       ├── InvalidScopeError        invalid_scope
@@ -73,7 +77,11 @@ from airflow_provider_integry.errors.activity import (
 )
 from airflow_provider_integry.errors.authorization import (
     AuthorizationError,
+    CallbackError,
     CallbackSignatureError,
+    ConsentDeniedError,
+    ConsentUsedUpError,
+    ConsumerRefusedError,
     CredentialsRejectedError,
     InvalidClientError,
     InvalidGrantError,
@@ -134,6 +142,7 @@ __all__ = [
     "BrokerFailedError",
     "BrokerRefusedError",
     "BrokerUnreachableError",
+    "CallbackError",
     "CallbackSignatureError",
     "CertificateError",
     "ConfigurationError",
@@ -142,6 +151,9 @@ __all__ = [
     "ConnectionConfigError",
     "ConnectorFormatError",
     "ConnectorNotFoundError",
+    "ConsentDeniedError",
+    "ConsentUsedUpError",
+    "ConsumerRefusedError",
     "CredentialFormatError",
     "CredentialsRejectedError",
     "HostNotAllowedError",
