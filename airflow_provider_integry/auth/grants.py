@@ -24,6 +24,7 @@ from airflow_provider_integry.auth.jwt import (
     mint_jwt,
 )
 from airflow_provider_integry.auth.oauth2 import (
+    GIVEN_GRANTS,
     Moment,
     OAuth2Settings,
     build_client_credentials_request,
@@ -144,7 +145,7 @@ def _send_proved(
 
 
 def _build_request(settings: OAuth2Settings, refresh_token: Secret | None, moment: Moment) -> HttpRequest:
-    if settings.grant_type == "refresh_token":
+    if settings.grant_type in GIVEN_GRANTS:
         return build_refresh_request(settings, refresh_token, moment)
     if settings.grant_type == "jwt_bearer":
         return build_jwt_bearer_request(settings, moment)

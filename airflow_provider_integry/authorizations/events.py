@@ -68,6 +68,12 @@ class AirflowEvents:
                 row.conn_id,
             )
 
+    def authorized(self, row: Authorization, owner: str) -> None:
+        """Somebody gave consent, and the grant is stored."""
+        log.info("Connection '%s': authorization %s was given.", row.conn_id, row.id)
+        metrics.count("grant.authorized")
+        record("authorized", row, owner=owner)
+
 
 def record(event: str, row: Authorization, *, owner: str = "integry", **details: str) -> None:
     """Write an entry into Airflow's audit log.
