@@ -23,6 +23,7 @@ from airflow_provider_integry.auth.jwt import (
     build_second_request,
     mint_jwt,
 )
+from airflow_provider_integry.auth.oauth1_consent import OAuth1Consent
 from airflow_provider_integry.auth.oauth2 import (
     GIVEN_GRANTS,
     Moment,
@@ -37,7 +38,7 @@ from airflow_provider_integry.auth.wire import HttpRequest, HttpResponse, redact
 from airflow_provider_integry.errors import InvalidClientError, LoginRefusedError, TokenResponseError
 from airflow_provider_integry.secret import Secret
 
-TokenSettings = OAuth2Settings | JwtSigning | JwtLogin
+TokenSettings = OAuth1Consent | OAuth2Settings | JwtSigning | JwtLogin
 Steps = Generator[HttpRequest, HttpResponse, "Obtained"]
 
 
