@@ -9,6 +9,7 @@ from airflow_provider_integry import config
 from airflow_provider_integry.auth.source import CredentialSource
 from airflow_provider_integry.authorizations.client import BrokerClient
 from airflow_provider_integry.authorizations.grant import AuthorizationKey
+from airflow_provider_integry.authorizations.links import authorize_link
 from airflow_provider_integry.authorizations.messages import Status
 from airflow_provider_integry.authorizations.subject import build_subject, check_names, is_brokered
 from airflow_provider_integry.authorizations.supply import EndpointSupplier, Supplied, Supplier
@@ -64,6 +65,14 @@ def is_kept(settings: ConnectionSettings) -> bool:
     return build_subject(settings, AuthorizationKey(settings.conn_id)).is_grant
 
 
+def find_link(settings: ConnectionSettings, end_user: str | None, account: str | None) -> str | None:
+    """Return where an authorization can be given (again); None where nobody is asked for consent."""
+    if not is_brokered(settings):
+        return None
+    subject = build_subject(settings, AuthorizationKey(settings.conn_id, None, end_user, account))
+    return authorize_link(settings.conn_id, end_user, account) if subject.has_consent else None
+
+
 def read_status(settings: ConnectionSettings, end_user: str | None, account: str | None) -> Status | None:
     """Return where a kept authorization stands; None where nobody tells."""
     if config.has_database():
@@ -97,7 +106,7 @@ def _build_supplier(settings: ConnectionSettings, end_user: str | None, account:
     if is_kept(settings):
         return kept
     assert is_brokered(settings)
-    own = EndpointSupplier(settings.conn_id, settings.auth, settings.transport)  # type: ignore[arg-type]
+    own = EndpointSupplier(settings.conn_id, settings.auth, settings.transport)
     return DetourSupplier(settings.conn_id, kept, own)
 
 

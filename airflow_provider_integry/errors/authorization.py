@@ -48,17 +48,25 @@ class ReauthorizationNeededError(NotAuthorizedError):
 
 
 class CredentialsRejectedError(AuthorizationError):
-    """The API refuses the credential (status 401)."""
+    """The API refuses the credential (status 401).
 
-    def __init__(self, conn_id: str, status: int, detail: str = "") -> None:
+    Args:
+        conn_id: The connection.
+        status: HTTP status.
+        detail: What the API says; empty when nothing.
+        link: Where it can be authorized again; None where nobody is asked for consent.
+    """
+
+    def __init__(self, conn_id: str, status: int, detail: str = "", link: str | None = None) -> None:
         tail = f" It says: {detail.rstrip('.')}." if detail else ""
-        super().__init__(
-            f"Connection '{conn_id}': the API refuses the credential (status {status}).{tail}"
-            " Check the connection's credential fields, or authorize again."
+        mend = (
+            f" Authorize it again: {link}" if link else " Check the connection's credential fields, or authorize again."
         )
+        super().__init__(f"Connection '{conn_id}': the API refuses the credential (status {status}).{tail}{mend}")
         self.conn_id = conn_id
         self.status = status
         self.detail = detail
+        self.link = link
 
 
 class NonRenewableTokenError(AuthorizationError):
