@@ -106,7 +106,7 @@ def _build_supplier(settings: ConnectionSettings, end_user: str | None, account:
     if is_kept(settings):
         return kept
     assert is_brokered(settings)
-    own = EndpointSupplier(settings.conn_id, settings.auth, settings.transport)
+    own = EndpointSupplier(settings.conn_id, settings.auth, settings.transport)  # type: ignore[arg-type]
     return DetourSupplier(settings.conn_id, kept, own)
 
 

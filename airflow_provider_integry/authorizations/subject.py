@@ -130,7 +130,7 @@ def digest_of(settings: ConnectionSettings) -> str:
 def _bind(settings: ConnectionSettings) -> str:
     auth = settings.auth
     if isinstance(auth, OAuth1Consent):
-        given_to = [auth.consumer.consumer_key, auth.request_url, auth.authorize_url, auth.access_url]
+        given_to: list[str | None] = [auth.consumer.consumer_key, auth.request_url, auth.authorize_url, auth.access_url]
     else:
         assert isinstance(auth, OAuth2Settings)
         given_to = [auth.client_id, auth.exchange_url, auth.refresh_url, auth.issuer]

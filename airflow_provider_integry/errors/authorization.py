@@ -59,10 +59,9 @@ class CredentialsRejectedError(AuthorizationError):
 
     def __init__(self, conn_id: str, status: int, detail: str = "", link: str | None = None) -> None:
         tail = f" It says: {detail.rstrip('.')}." if detail else ""
-        mend = (
-            f" Authorize it again: {link}" if link else " Check the connection's credential fields, or authorize again."
-        )
-        super().__init__(f"Connection '{conn_id}': the API refuses the credential (status {status}).{tail}{mend}")
+        advice = "Check the connection's credential fields, or authorize again."
+        mend = f"Authorize it again: {link}" if link else advice
+        super().__init__(f"Connection '{conn_id}': the API refuses the credential (status {status}).{tail} {mend}")
         self.conn_id = conn_id
         self.status = status
         self.detail = detail
