@@ -24,6 +24,7 @@ beyond a short, redacted excerpt. `retryable` says whether the same call may suc
     │   ├── CallbackSignatureError       a callback that the service has not signed like this
     │   ├── CallbackError                a callback that fits nothing that was begun here
     │   ├── ConsentDeniedError           somebody said no on the service's consent page
+    │   ├── DeviceCodeExpiredError       nobody has entered the code of a device in time
     │   ├── TokenResponseError           the token endpoint's answer makes no sense
     │   └── TokenEndpointError           the token endpoint said no (RFC 6749 section 5.2)
     │       ├── InvalidRequestError      invalid_request
@@ -83,6 +84,7 @@ from airflow_provider_integry.errors.authorization import (
     ConsentUsedUpError,
     ConsumerRefusedError,
     CredentialsRejectedError,
+    DeviceCodeExpiredError,
     InvalidClientError,
     InvalidGrantError,
     InvalidRequestError,
@@ -156,6 +158,7 @@ __all__ = [
     "ConsumerRefusedError",
     "CredentialFormatError",
     "CredentialsRejectedError",
+    "DeviceCodeExpiredError",
     "HostNotAllowedError",
     "HttpStatusError",
     "IntegryError",

@@ -101,6 +101,21 @@ class ConsentDeniedError(AuthorizationError):
         self.description = description
 
 
+class DeviceCodeExpiredError(AuthorizationError):
+    """Nobody has entered the code of a device while it was good.
+
+    Args:
+        conn_id: The connection.
+    """
+
+    def __init__(self, conn_id: str) -> None:
+        super().__init__(
+            f"Connection '{conn_id}': the code has expired before anybody entered it. Start again, and enter the new"
+            " one in time."
+        )
+        self.conn_id = conn_id
+
+
 class CallbackError(AuthorizationError):
     """A callback that does not fit an authorization that was begun here; nothing was sent anywhere.
 
