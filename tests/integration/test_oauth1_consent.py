@@ -104,6 +104,9 @@ BOTH = pytest.mark.parametrize("ask", [ask_sync, ask_async], ids=["sync", "async
 @pytest.mark.parametrize("placement", ["header", "query"])
 @pytest.mark.parametrize("method", METHODS)
 def test_a_consent_leads_to_a_grant_that_signs_and_to_no_other(connect, service, method, placement, ask):
+    if (method, placement) == ("PLAINTEXT", "query"):
+        # oauthlib's server decodes a signature in the query twice.
+        service.consumer_secret = "c0nsumer-91c4"
     settings = connect(method, placement=placement)
     granted = authorize(settings)
     assert service.callbacks == [CALLBACK]
@@ -238,7 +241,7 @@ def test_a_refusal_renews_nothing_and_loses_nothing(connect, server, service, as
 
 def test_a_refusal_says_that_somebody_has_to_authorize_again_and_where(connect, service, tmp_path):
     connector = tmp_path / "photos.yaml"
-    connector.write_text("name: photos\ntitle: P\nactivities:\n  me:\n    kind: action\n    path: /me\n")
+    connector.write_text("name: photos\ntitle: P\nactivities:\n  me:\n    kind: action\n    method: GET\n    path: /me\n")
     settings = connect(connector=str(connector))
     keep(settings, authorize(settings), end_user="ada l")
     assert IntegryHook("photos", "ada l").run("me")["name"] == "ada"
