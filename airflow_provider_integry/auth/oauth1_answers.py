@@ -72,7 +72,7 @@ def read_answer(response: HttpResponse, *, sent: Sequence[Secret], has_consent: 
     code, text = _find_problem(response, data)
     if code or not response.is_success:
         _raise(response, code, text, sent, has_consent=has_consent)
-    values = _collect(data.items(), response) if isinstance(data, Mapping) else data
+    values = _collect(data.items(), response) if isinstance(data, Mapping) else {}
     if not values:
         raise _unreadable(response, f"no form in {describe_type(response)}, {len(response.body)} bytes")
     return values
@@ -87,15 +87,20 @@ def keep_values(values: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def find_text(values: Mapping[str, str], name: str, response: HttpResponse) -> Secret:
+def find_text(values: Mapping[str, str], name: str, response: HttpResponse, sent: Sequence[Secret]) -> Secret:
     """Return a value that has to be there.
 
+    Args:
+        values: The answer's.
+        name: Which one.
+        response: The answer, for the error.
+        sent: Secrets of the request, hidden should the service echo them.
     Raises:
         TokenResponseError: It is not, or is empty.
     """
     if value := values.get(name):
         return Secret(value)
-    known = ", ".join(build_excerpt(key, limit=40) for key in sorted(values)[:12])
+    known = ", ".join(build_excerpt(key, hide=sent, limit=40) for key in sorted(values)[:12])
     raise _unreadable(response, f"no '{name}' in {describe_type(response)}; its names are {known}")
 
 

@@ -107,9 +107,10 @@ def parse_temporary(response: HttpResponse, settings: OAuth1Consent) -> Temporar
         TokenResponseError: There are none in the answer, or it does not confirm the callback: whoever started
             the authorization could let somebody else finish it (OAuth Security Advisory 2009.1).
     """
-    values = read_answer(response, sent=settings.secrets, has_consent=False)
+    sent = settings.secrets
+    values = read_answer(response, sent=sent, has_consent=False)
     found = TemporaryToken(
-        find_text(values, "oauth_token", response), find_text(values, "oauth_token_secret", response)
+        find_text(values, "oauth_token", response, sent), find_text(values, "oauth_token_secret", response, sent)
     )
     if values.get("oauth_callback_confirmed", "").lower() != "true" and not settings.accepts_unconfirmed:
         problem = (
@@ -127,6 +128,12 @@ def build_oauth1_authorize_url(settings: OAuth1Consent, temporary: TemporaryToke
     """
     pairs = [*settings.authorize_params.items(), ("oauth_token", temporary.token.reveal())]
     return HttpRequest("GET", settings.authorize_url).with_query(pairs).url
+
+
+def find_callback_token(params: Mapping[str, str]) -> str | None:
+    """Return the temporary token that a callback names, to find what was begun with it; None when it names none."""
+    denied = params.get("denied", "")
+    return params.get("oauth_token") or (None if denied.lower() in _YES else denied or None)
 
 
 def check_oauth1_callback(
@@ -194,8 +201,8 @@ def parse_access(
     sent = (*settings.secrets, temporary.secret, temporary.token, verifier)
     values = read_answer(response, sent=sent, has_consent=True)
     token = Token(
-        find_text(values, "oauth_token", response),
-        token_secret=find_text(values, "oauth_token_secret", response),
+        find_text(values, "oauth_token", response, sent),
+        token_secret=find_text(values, "oauth_token_secret", response, sent),
         token_type=TOKEN_TYPE,
     )
     return Granted(token, keep_values(values))
