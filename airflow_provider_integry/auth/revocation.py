@@ -73,7 +73,9 @@ def build_revocation_request(
     return build_client_request(settings, url, {"token": token.reveal(), "token_type_hint": hint}, moment)
 
 
-def parse_revocation(response: HttpResponse, *, sent: Sequence[Secret] = (), now: float | None = None) -> RevocationAnswer:
+def parse_revocation(
+    response: HttpResponse, *, sent: Sequence[Secret] = (), now: float | None = None
+) -> RevocationAnswer:
     """Read the answer of a revocation endpoint.
 
     A token that the server does not know is no error: it is of no use, which is all that was asked for.

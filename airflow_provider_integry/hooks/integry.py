@@ -22,7 +22,7 @@ from airflow_provider_integry.errors import (
     MissingFieldError,
     UrlNotAllowedError,
 )
-from airflow_provider_integry.hooks.echoes import EchoFilter
+from airflow_provider_integry.authorizations.echoes import EchoFilter
 from airflow_provider_integry.hooks.masking import TaskMasker
 from airflow_provider_integry.hooks.probe import Findings, find_readiness
 from airflow_provider_integry.hooks.watched import WatchedSource
