@@ -164,6 +164,7 @@ def _supplied(answer: CredentialsAnswer, asked_at: float) -> Supplied:
         None,
         tuple(answer.scopes) if answer.scopes is not None else None,
         answer.token_type,
+        token_secret=Secret(answer.token_secret) if answer.token_secret else None,
     )
     good_until = asked_at + answer.ask_after_s
     if expires_at is not None:

@@ -70,7 +70,7 @@ def _supplied(found: HandedOut) -> Supplied:
     assert secrets.access_token is not None
     now = time.time()
     expires_at = now + (row.expires_at - row.now) if row.expires_at is not None else None
-    token = Token(secrets.access_token, expires_at, token_type=secrets.token_type)
+    token = Token(secrets.access_token, expires_at, token_type=secrets.token_type, token_secret=secrets.token_secret)
     if row.scopes is not None:
         token = replace(token, scopes=tuple(row.scopes.split()))
     good_until = now + LOOK_S

@@ -11,6 +11,8 @@ from typing import Literal, NamedTuple
 from airflow_provider_integry.secret import Secret
 
 State = Literal["active", "refused", "revoked"]
+# Types whose grants last as they are: there is nothing to renew them with.
+LASTING_TYPES = ("integry_oauth1",)
 
 # A refresh is tried this long before the end of a token, and waited for this long before it; both are
 # at most a share of the token's life, so that short tokens do not thrash.
@@ -120,6 +122,11 @@ class Authorization:
     now: float
 
     @property
+    def is_lasting(self) -> bool:
+        """Whether its token is never renewed, whatever the API says of it."""
+        return self.is_grant and self.conn_type in LASTING_TYPES
+
+    @property
     def has_live_lease(self) -> bool:
         """Whether somebody is refreshing, as far as is known."""
         return self.lease_until is not None and self.lease_until > self.now
@@ -155,6 +162,8 @@ def judge(row: Authorization, rejected: str | None = None) -> Verdict:
     """
     if row.state != "active":
         return row.state
+    if row.is_lasting:
+        return "serve" if row.is_alive() else "refused"
     if row.is_alive() and not is_forced(row, rejected):
         if row.require_at is None or row.now < row.require_at:
             is_due = row.advise_at is not None and row.now >= row.advise_at

@@ -15,7 +15,7 @@ from sqlalchemy import Double, Select, case, delete, func, insert, literal, null
 from sqlalchemy.exc import IntegrityError
 
 from airflow_provider_integry.authorizations.database_errors import NO_TABLES, database_errors
-from airflow_provider_integry.authorizations.grant import Authorization, AuthorizationKey
+from airflow_provider_integry.authorizations.grant import LASTING_TYPES, Authorization, AuthorizationKey
 from airflow_provider_integry.authorizations.tables import authorization as table
 from airflow_provider_integry.authorizations.tables import epoch_now
 
@@ -106,7 +106,7 @@ class AuthorizationStore:
         """Return active grants that were last renewed more than `idle_s` seconds ago.
 
         Where the service has told how long a grant may lie idle, or when it ends, those that have used half of
-        that are among them too.
+        that are among them too. Those that last without being renewed are not.
         """
         now = epoch_now()
         told_s = func.coalesce(table.c.idle_limit_s, table.c.grant_ends_at - table.c.refreshed_at)
@@ -116,6 +116,7 @@ class AuthorizationStore:
                 table.c.id > after_id,
                 table.c.state == "active",
                 table.c.is_grant,
+                table.c.conn_type.not_in(LASTING_TYPES),
                 or_(
                     table.c.refreshed_at.is_(None),
                     table.c.refreshed_at < now - literal(idle_s, Double),

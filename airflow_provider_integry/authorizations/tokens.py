@@ -17,6 +17,7 @@ from typing import NamedTuple
 from airflow_provider_integry.auth.credentials import ApiKey, BearerToken, DPoPToken
 from airflow_provider_integry.auth.grants import TokenSettings
 from airflow_provider_integry.auth.jwt import JwtLogin, JwtSigning
+from airflow_provider_integry.auth.oauth1_consent import OAuth1Consent
 from airflow_provider_integry.auth.oauth2 import OAuth2Settings
 from airflow_provider_integry.auth.source import CombinedSource, CredentialSource, Issued, StaticSource
 from airflow_provider_integry.authorizations.subject import digest_of
@@ -193,6 +194,9 @@ class TokenSource:
     def _issue(self, supplied: Supplied | None) -> Issued:
         assert supplied is not None
         token, settings = supplied.token, self._settings
+        if isinstance(settings, OAuth1Consent):
+            # Nothing could be renewed: a 401 is the caller's to hear of.
+            return Issued(settings.credentials(token))
         if isinstance(settings, JwtLogin) and settings.cookie_name:
             return Issued(ApiKey(token.access_token, "cookie", settings.cookie_name), token.fingerprint)
         if supplied.proof_key and token.token_type.lower() == "dpop":
@@ -233,7 +237,7 @@ def source_for(
     """
     auth = settings.auth
     source: CredentialSource
-    if isinstance(auth, OAuth2Settings | JwtSigning | JwtLogin):
+    if isinstance(auth, OAuth1Consent | OAuth2Settings | JwtSigning | JwtLogin):
         key = f"{digest_of(settings)} {name}"
         with _sources_lock:
             found = _sources.get(key)

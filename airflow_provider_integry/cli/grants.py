@@ -18,7 +18,7 @@ from airflow_provider_integry.authorizations.airflow_store import (
 )
 from airflow_provider_integry.authorizations.choose import check_end_user
 from airflow_provider_integry.authorizations.grant import AuthorizationKey
-from airflow_provider_integry.authorizations.manage import check_grant, import_grant, revoke_grant
+from airflow_provider_integry.authorizations.manage import check_grant, check_importable, import_grant, revoke_grant
 from airflow_provider_integry.authorizations.steps import run_steps
 from airflow_provider_integry.authorizations.subject import Subject, build_subject
 from airflow_provider_integry.cli.command import command, confirm
@@ -66,6 +66,7 @@ def _find_subject(args: Namespace) -> Subject:
             f"There is no connection '{args.conn_id}' in the database, the environment of this process or a secrets"
             " backend. Make it first; see 'airflow connections add --help'."
         )
+    check_importable(settings)
     return _build_subject(settings, args)
 
 

@@ -29,8 +29,10 @@ beyond a short, redacted excerpt. `retryable` says whether the same call may suc
     │   └── TokenEndpointError           the token endpoint said no (RFC 6749 section 5.2)
     │       ├── InvalidRequestError      invalid_request
     │       ├── InvalidClientError       invalid_client
+    │       │   └── ConsumerRefusedError OAuth 1.0a: application or signature refused
     │       ├── LoginRefusedError        a login refused user name and password
     │       ├── InvalidGrantError        invalid_grant: authorize again
+    │       │   └── ConsentUsedUpError   OAuth 1.0a: no token for this consent (any more)
     │       ├── UnauthorizedClientError  unauthorized_client
     │       ├── UnsupportedGrantTypeError  unsupported_grant_type
     │       ├── InvalidScopeError        invalid_scope
@@ -79,6 +81,8 @@ from airflow_provider_integry.errors.authorization import (
     CallbackError,
     CallbackSignatureError,
     ConsentDeniedError,
+    ConsentUsedUpError,
+    ConsumerRefusedError,
     CredentialsRejectedError,
     DeviceCodeExpiredError,
     InvalidClientError,
@@ -150,6 +154,8 @@ __all__ = [
     "ConnectorFormatError",
     "ConnectorNotFoundError",
     "ConsentDeniedError",
+    "ConsentUsedUpError",
+    "ConsumerRefusedError",
     "CredentialFormatError",
     "CredentialsRejectedError",
     "DeviceCodeExpiredError",

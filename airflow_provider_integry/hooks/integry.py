@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseHook
 
 from airflow_provider_integry.auth.credentials import ApiKey, BearerToken, DPoPToken, OAuth1, main_of
+from airflow_provider_integry.auth.oauth1_consent import OAuth1Consent
 from airflow_provider_integry.auth.oauth2 import GIVEN_GRANTS, OAuth2Settings
 from airflow_provider_integry.auth.readiness import Readiness
 from airflow_provider_integry.errors import (
@@ -155,7 +156,10 @@ class IntegryHook(BaseHook):
         from airflow_provider_integry.transport.sync import SignedAuth
 
         guard = self._guard(self._base_url())
-        auth = self.settings.auth
+        auth: object = self.settings.auth
+        if isinstance(auth, OAuth1Consent):
+            # Read once: this token is never renewed.
+            auth = main_of(self._source().get().credentials)
         if isinstance(auth, OAuth1) and not self.settings.secret_headers:
             # Lazy for start-up cost: one connection type of eight needs requests-oauthlib.
             from airflow_provider_integry.transport.oauth1_auth import GuardedOAuth1
@@ -268,7 +272,9 @@ class IntegryHook(BaseHook):
         self._is_trial = True
         try:
             auth = self.settings.auth
-            if isinstance(auth, OAuth2Settings) and auth.grant_type in GIVEN_GRANTS:
+            if isinstance(auth, OAuth1Consent) or (
+                isinstance(auth, OAuth2Settings) and auth.grant_type in GIVEN_GRANTS
+            ):
                 return self._describe_untried()
             findings = self.find(verify=True)
         except IntegryError as error:
@@ -289,7 +295,9 @@ class IntegryHook(BaseHook):
 
     def _describe_untried(self) -> tuple[bool, str]:
         auth = self.settings.auth
-        if isinstance(auth, OAuth2Settings) and auth.grant_type == "authorization_code":
+        if isinstance(auth, OAuth1Consent) or (
+            isinstance(auth, OAuth2Settings) and auth.grant_type == "authorization_code"
+        ):
             # The form tests under a made-up name, of which nothing is kept.
             self._look_up()
             return True, "The settings are complete. Authorize it, and test it, on Airflow's page 'Authorizations'."
@@ -409,7 +417,11 @@ class IntegryHook(BaseHook):
             yield
         except HttpStatusError as error:
             if error.status == 401:
-                raise CredentialsRejectedError(self.integry_conn_id, 401, error.detail) from None
+                # Lazy for start-up cost, as above.
+                from airflow_provider_integry.authorizations.choose import find_link
+
+                link = find_link(self.settings, self.end_user, self.account)
+                raise CredentialsRejectedError(self.integry_conn_id, 401, error.detail, link) from None
             raise
 
     def _user_info_call(self) -> UserInfoCall | None:

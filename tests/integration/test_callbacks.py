@@ -1,0 +1,141 @@
+"""Callbacks: one that fits ends an authorization; any other causes no request at all, and says what is wrong."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from html import unescape
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
+
+import httpx
+import pytest
+import requests
+from integration.loopback import connection
+from servers.oauth2_consent import ConsentApi, ConsentClient
+from sqlalchemy import select, update
+
+from airflow import settings as airflow_settings
+from airflow_provider_integry.authorizations.airflow_store import (
+    local_consents,
+    local_refresher,
+    local_store,
+    read_settings,
+)
+from airflow_provider_integry.authorizations.consent import CALLBACK_PATH, cookie_name
+from airflow_provider_integry.authorizations.grant import AuthorizationKey
+from airflow_provider_integry.authorizations.steps import run_steps
+from airflow_provider_integry.authorizations.subject import build_subject
+from airflow_provider_integry.authorizations.tables import consent as consent_table
+from airflow_provider_integry.errors import ConfigurationError, ConsentDeniedError, IntegryError
+from airflow_provider_integry.web.app import build_app
+
+AIRFLOW = "http://airflow.example"
+CLIENT = ("app", "app-secret")
+
+
+class Desk:
+    """One connection to a server that asks for consent, and what a browser does with it."""
+
+    def __init__(self, api, server, put, **fields):
+        self.api, self.server = api, server
+        self.put = put
+        self.connect(**fields)
+
+    def connect(self, **fields):
+        """Make or change the connection."""
+        given = {
+            "conn_type": "integry_oauth2",
+            "grant_type": "authorization_code",
+            "client_id": CLIENT[0],
+            "client_secret": CLIENT[1],
+            "issuer": self.server.url,
+            "scopes": "contacts.read",
+            "user_info_url": "/me",
+            "allow_http": True,
+            **fields,
+        }
+        self.put(self.server.url, given.pop("conn_type"), conn_id="crm", **given)
+
+    def subject(self, end_user=None):
+        return build_subject(read_settings("crm"), AuthorizationKey("crm", None, end_user))
+
+    def begin(self, end_user=None, user="ada"):
+        return run_steps(local_consents().begin(self.subject(end_user), base_url=AIRFLOW, user=user))
+
+    def consent(self, begun, decision="allow", **more):
+        """Press a button of the consent page; return the address that the browser is sent back to."""
+        page = requests.get(begun.url, timeout=5)
+        assert page.status_code == 200, page.text
+        form = {name: unescape(value) for name, value in re.findall(r'name="(\w+)" value="([^"]*)"', page.text)}
+        form |= {"decision": decision, **more}
+        answer = requests.post(f"{self.server.url}/authorize", data=form, timeout=5, allow_redirects=False)
+        return answer.headers.get("Location"), answer
+
+    def call(self, *requests_of, cookies=None, begun=None):
+        """Send requests to our application at the same time; each is (method, path with query[, body])."""
+        jar = dict(cookies or {})
+        if begun is not None:
+            jar[cookie_name(begun.consent_id)] = begun.browser_key.reveal()
+
+        async def ask():
+            transport = httpx.ASGITransport(app=build_app())
+            headers = {"Cookie": "; ".join(f"{name}={value}" for name, value in jar.items())} if jar else {}
+            async with httpx.AsyncClient(transport=transport, base_url=AIRFLOW, headers=headers) as client:
+                return await asyncio.gather(
+                    *(
+                        client.request(method, url, content=body[0] if body else None)
+                        for method, url, *body in requests_of
+                    )
+                )
+
+        return asyncio.run(ask())
+
+    def come_back(self, location, begun, **options):
+        """Open a callback in the browser in which it was begun."""
+        return self.call(("GET", local(location)), begun=begun, **options)[0]
+
+    def row(self, end_user=None):
+        return local_store().find(self.subject(end_user).key.digest)
+
+    def outcome(self, begun):
+        return local_consents().find(begun.consent_id)
+
+    @property
+    def exchanges(self):
+        return self.api.token_requests["authorization_code"]
+
+
+def local(location):
+    """Return a callback's address below our prefix."""
+    parts = urlsplit(location)
+    assert f"{parts.scheme}://{parts.netloc}" == AIRFLOW
+    assert parts.path.startswith(CALLBACK_PATH)
+    return f"{parts.path.removeprefix('/integry')}?{parts.query}"
+
+
+@pytest.fixture
+def desk(serve, set_connection):
+    api = ConsentApi(ConsentClient(*CLIENT), rotation="strict", latency_s=0.0)
+    found = Desk(api, serve(api.build()), set_connection)
+    yield found
+    with airflow_settings.engine.begin() as database:
+        database.execute(consent_table.delete())
+
+
+def test_a_consent_becomes_a_grant_that_tasks_can_use(desk):
+    begun = desk.begin()
+    location, _ = desk.consent(begun)
+
+    answer = desk.come_back(location, begun)
+
+    assert (answer.status_code, answer.headers["Location"]) == (303, f"/authorize/result/{begun.consent_id}")
+    outcome = desk.outcome(begun)
+    assert (outcome.outcome, outcome.message, outcome.account_id) == ("ready", None, "ada")
+    row = desk.row()
+    assert (row.state, row.generation, row.account_id, row.scopes) == ("active", 1, "ada", "contacts.read")
+    handed = run_steps(local_refresher().hand_out(desk.subject()))
+    api = requests.get(
+        f"{desk.server.url}/me", headers={"Authorization": f"Bearer {handed.secrets.access_token.reveal()}"}, timeout=5
+    )
+    assert (api.status_code, desk.exchanges) == (200, 1)
