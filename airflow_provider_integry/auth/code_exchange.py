@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Mapping
 from typing import Any, NamedTuple
 
-from airflow_provider_integry.auth.discovery import discover
-from airflow_provider_integry.auth.grants import Obtained, Prover, send_proved
+from airflow_provider_integry.auth.grants import Obtained, Prover, discover, send_proved
 from airflow_provider_integry.auth.oauth2 import Moment, OAuth2Settings, build_code_request
 from airflow_provider_integry.auth.token import parse_token_response, read_answer
 from airflow_provider_integry.auth.wire import HttpRequest, HttpResponse
@@ -54,9 +53,7 @@ def exchange_code(
         AuthorizationError: There is no token to be had; the subclass says why.
     """
     if settings.exchange_url is None and endpoint is None:
-        endpoint = (
-            yield from discover(settings.issuer or "", allow_http=settings.allow_http, hide=settings.secrets)
-        ).token_endpoint
+        endpoint = (yield from discover(settings)).token_endpoint
     requested_at = now()
     response, nonce = yield from send_proved(
         lambda: build_code_request(settings, code, redirect_uri, verifier, Moment(endpoint, now(), unique())), prover

@@ -54,9 +54,7 @@ def local_refresher() -> Refresher:
 @cache
 def local_consents() -> Consents:
     """Return what begins and ends authorizations in this process."""
-    return Consents(
-        local_store(), ConsentStore(_engine), local_journal(), AirflowEvents(), read_settings, team_of
-    )
+    return Consents(local_store(), ConsentStore(_engine), local_journal(), AirflowEvents(), read_settings, team_of)
 
 
 def read_settings(conn_id: str) -> ConnectionSettings | None:

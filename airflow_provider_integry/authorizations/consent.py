@@ -15,12 +15,14 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 from urllib.parse import urlsplit
 
 from airflow_provider_integry.auth.authorization_code import check_signed, check_single
+from airflow_provider_integry.auth.oauth1_consent import OAuth1Consent
 from airflow_provider_integry.auth.oauth2 import OAuth2Settings
-from airflow_provider_integry.authorizations import consent_oauth2
+from airflow_provider_integry.authorizations import consent_oauth1, consent_oauth2
+from airflow_provider_integry.authorizations.consent_oauth2 import Opened
 from airflow_provider_integry.authorizations.consents import (
     Consent,
     ConsentStore,
@@ -130,7 +132,7 @@ class Consents:
         """
         context = context_of(subject)
         redirect_uri = f"{base_url.rstrip('/')}{CALLBACK_PATH}/{context}"
-        opened: consent_oauth2.Opened = yield from consent_oauth2.open_request(subject, redirect_uri, self._now)
+        opened: Opened = yield from self._open(subject, redirect_uri)
         consent_id, browser_key = make_id(), Secret(random_secrets.token_urlsafe(32))
         key = subject.key
         values = {
@@ -167,7 +169,7 @@ class Consents:
         if not (yield Do(partial(self._consents.move, row, "pending", "taken"))):
             raise CallbackError("it was used before")
         try:
-            given: Given = yield from consent_oauth2.close_request(subject, row.open(), callback.pairs, self._now)
+            given: Given = yield from self._close(subject, row, callback)
             yield from self._keep(row, settings, subject, given)
         except ConsentDeniedError as error:
             yield from self._end(row, "taken", "denied", error)
@@ -211,6 +213,18 @@ class Consents:
 
     # -- inside ------------------------------------------------------------------------------------
 
+    def _open(self, subject: Subject, redirect_uri: str) -> Steps[Opened]:
+        settings = subject.settings
+        if isinstance(settings, OAuth1Consent):
+            return consent_oauth1.open_request(subject, settings, redirect_uri, self._now)
+        return consent_oauth2.open_request(subject, redirect_uri, self._now)
+
+    def _close(self, subject: Subject, row: Consent, callback: Callback) -> Steps[Given]:
+        settings = subject.settings
+        if isinstance(settings, OAuth1Consent):
+            return consent_oauth1.close_request(subject, settings, row.open(), callback.pairs, self._now)
+        return consent_oauth2.close_request(subject, row.open(), callback.pairs, self._now)
+
     def _find(self, callback: Callback) -> Consent:
         check_single(callback.pairs)
         row = self._consents.find_by_state(_returned(dict(callback.pairs)))
@@ -246,7 +260,11 @@ class Consents:
         account, problem = yield from self._identify(settings, given)
         given = given._replace(account=account)
         before: Authorization | None = yield Do(partial(self._store.find, subject.key.digest))
-        if before is not None and before.account_id is not None and (account is None or account.id != before.account_id):
+        if (
+            before is not None
+            and before.account_id is not None
+            and (account is None or account.id != before.account_id)
+        ):
             yield Do(
                 partial(
                     self._consents.move,
@@ -264,7 +282,7 @@ class Consents:
 
     def _identify(self, settings: ConnectionSettings, given: Given) -> Steps[tuple[Account | None, str]]:
         auth = settings.auth
-        assert isinstance(auth, OAuth2Settings)
+        assert isinstance(auth, OAuth1Consent | OAuth2Settings)
         try:
             account = yield from find_account(settings, credentials_of(auth, given), given.kept)
         except IntegryError as error:
@@ -302,10 +320,16 @@ def context_of(subject: Subject) -> str:
     Source: draft-ietf-oauth-security-topics-update, "cross-tool" attacks.
     """
     settings = subject.settings
-    assert isinstance(settings, OAuth2Settings)
-    page = (settings.consent.authorize_url if settings.consent else None) or settings.issuer
-    parts = json.dumps([subject.key.team, page, settings.issuer, settings.exchange_url])
-    return f"{urlsplit(page or '').hostname or 'service'}-{hashlib.sha256(parts.encode()).hexdigest()[:16]}"
+    endpoints: list[str | None]
+    if isinstance(settings, OAuth1Consent):
+        endpoints = [settings.authorize_url, settings.request_url, settings.access_url]
+    else:
+        assert isinstance(settings, OAuth2Settings)
+        page = settings.consent.authorize_url if settings.consent else None
+        endpoints = [page or settings.issuer, settings.issuer, settings.exchange_url]
+    parts = json.dumps([subject.key.team, *endpoints])
+    host = urlsplit(endpoints[0] or "").hostname or "service"
+    return f"{host}-{hashlib.sha256(parts.encode()).hexdigest()[:16]}"
 
 
 def cookie_name(consent_id: str) -> str:
@@ -314,12 +338,17 @@ def cookie_name(consent_id: str) -> str:
 
 
 def _returned(found: Mapping[str, str]) -> str:
-    state = found.get("state", "")
-    if not state:
+    """Return under which digest the authorization is kept that a callback belongs to."""
+    # Services that speak OAuth 1.0a say no in several ways, and name the temporary token in each.
+    kind: Literal["state", "oauth_token"] = "state"
+    text = found.get("state", "")
+    if not text:
+        kind, text = "oauth_token", found.get("oauth_token") or found.get("denied") or ""
+    if not text:
         raise CallbackError("it has no state")
-    if len(state) > MAX_RETURNED:
+    if len(text) > MAX_RETURNED:
         raise CallbackError(f"its state has more than {MAX_RETURNED} characters")
-    return digest_state("state", state)
+    return digest_state(kind, text)
 
 
 def _cut(text: str | None) -> str | None:

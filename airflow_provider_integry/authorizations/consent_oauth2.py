@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import secrets as random_secrets
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 from uuid import uuid4
 
@@ -17,12 +17,12 @@ from airflow_provider_integry.auth.authorization_code import (
 )
 from airflow_provider_integry.auth.authorization_code_settings import CodeConsent
 from airflow_provider_integry.auth.code_exchange import exchange_code, pick_kept
-from airflow_provider_integry.auth.discovery import ServerMetadata, discover
+from airflow_provider_integry.auth.discovery import ServerMetadata
 from airflow_provider_integry.auth.dpop import make_proof_key
 from airflow_provider_integry.auth.grants import Prover
 from airflow_provider_integry.auth.oauth2 import Moment, OAuth2Settings
 from airflow_provider_integry.auth.pkce import build_verifier
-from airflow_provider_integry.auth.wire import HttpRequest, HttpResponse
+from airflow_provider_integry.authorizations.conversation import ask_metadata, converse
 from airflow_provider_integry.authorizations.granting import Given
 from airflow_provider_integry.authorizations.steps import Fetch, Steps
 from airflow_provider_integry.authorizations.subject import Subject
@@ -94,8 +94,7 @@ def close_request(
     )
     proof_key = make_proof_key() if settings.uses_dpop else None
     local_now = now()
-    exchanged = yield from _converse(
-        subject,
+    exchanged = yield from converse(
         exchange_code(
             settings,
             code,
@@ -106,6 +105,8 @@ def close_request(
             prover=Prover(proof_key, now, lambda: uuid4().hex, None) if proof_key else None,
             unique=lambda: uuid4().hex,
         ),
+        subject.transport,
+        what="Token endpoint",
     )
     kept = pick_kept(consent.kept, dict(pairs), exchanged.answer)
     return Given(exchanged.obtained, local_now, kept, None, proof_key)
@@ -113,26 +114,13 @@ def close_request(
 
 def _describe(subject: Subject, settings: OAuth2Settings, consent: CodeConsent) -> Steps[ServerMetadata | None]:
     """Ask the issuer about itself; what it does not say matters only where the connection does not say it either."""
-    if settings.issuer is None:
-        return None
     try:
-        return (yield from _converse(subject, discover(settings.issuer, allow_http=settings.allow_http, hide=settings.secrets)))  # type: ignore[no-any-return]
+        return (yield from ask_metadata(settings, subject.transport))
     except (AuthorizationError, TransportError) as error:
         if not (consent.authorize_url and settings.exchange_url):
             raise
         log.info("Connection '%s': its issuer does not describe itself: %s", subject.key.conn_id, error)
         return None
-
-
-def _converse(subject: Subject, talk: Generator[HttpRequest, HttpResponse, Any]) -> Steps[Any]:
-    """Run a conversation over this connection's transport."""
-    try:
-        request = next(talk)
-        while True:
-            response = yield Fetch(request, subject.transport, REQUEST_S)
-            request = talk.send(response)
-    except StopIteration as end:
-        return end.value
 
 
 def _settings_of(subject: Subject) -> tuple[OAuth2Settings, CodeConsent]:

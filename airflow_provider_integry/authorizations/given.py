@@ -7,6 +7,7 @@ from typing import Any
 from airflow_provider_integry.auth.credentials import BearerToken, Credentials, DPoPToken
 from airflow_provider_integry.auth.dpop import dump_proof_key, load_proof_key
 from airflow_provider_integry.auth.grants import Obtained
+from airflow_provider_integry.auth.oauth1_consent import OAuth1Consent
 from airflow_provider_integry.auth.oauth2 import OAuth2Settings
 from airflow_provider_integry.auth.token import Token
 from airflow_provider_integry.authorizations.granting import Given
@@ -55,9 +56,11 @@ def load_given(data: dict[str, Any]) -> Given:
     )
 
 
-def credentials_of(settings: OAuth2Settings, given: Given) -> Credentials:
+def credentials_of(settings: OAuth1Consent | OAuth2Settings, given: Given) -> Credentials:
     """Return what a request is signed with that uses a new grant."""
     token = given.obtained.token
+    if isinstance(settings, OAuth1Consent):
+        return settings.credentials(token)
     if given.proof_key and token.token_type.lower() == "dpop":
         return DPoPToken(token.access_token, given.proof_key, {})
     return BearerToken(token.access_token, settings.header_name, settings.header_prefix)
