@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from airflow_provider_integry.auth.credentials import BearerToken, Combined, Credentials
+from airflow_provider_integry.auth.credentials import BearerToken, Credentials
 from airflow_provider_integry.auth.dpop import load_proof_key
 from airflow_provider_integry.auth.jwt import JwtSigning, mint_jwt
 from airflow_provider_integry.auth.token import Token
-from airflow_provider_integry.authorizations.identity import credentials_for, find_account
+from airflow_provider_integry.authorizations.identity import find_account
+from airflow_provider_integry.authorizations.issuing import build_credentials
 from airflow_provider_integry.authorizations.refresh import HandedOut, Refresher
 from airflow_provider_integry.authorizations.steps import Do, Steps
 from airflow_provider_integry.authorizations.subject import Subject
@@ -77,23 +78,25 @@ def check_authorization(
 def _check_kept(refresher: Refresher, settings: ConnectionSettings, subject: Subject) -> Steps[CheckResult]:
     found: HandedOut = yield from refresher.hand_out(subject, wait_s=WAIT_S)
     try:
-        account = yield from find_account(settings, _kept_credentials(settings, found), found.secrets.kept)
+        account = yield from find_account(settings, _kept_credentials(subject, found), found.secrets.kept)
     except CredentialsRejectedError:
         rejected = found.row.token_fingerprint
+        # Renewed at once, where it can be: the service may have ended it before its time.
         found = yield from refresher.hand_out(subject, rejected, wait_s=WAIT_S)
         if found.row.token_fingerprint == rejected:
             raise
-        account = yield from find_account(settings, _kept_credentials(settings, found), found.secrets.kept)
+        account = yield from find_account(settings, _kept_credentials(subject, found), found.secrets.kept)
     if account is not None:
         yield Do(partial(_keep_account, refresher, found.row, account))
     return _describe(account, found.row)
 
 
-def _kept_credentials(settings: ConnectionSettings, found: HandedOut) -> Credentials:
+def _kept_credentials(subject: Subject, found: HandedOut) -> Credentials:
     secrets = found.secrets
     assert secrets.access_token is not None
-    token = Token(secrets.access_token, token_type=secrets.token_type)
-    return credentials_for(settings, token, load_proof_key(secrets.proof_key) if secrets.proof_key else None)
+    token = Token(secrets.access_token, token_type=secrets.token_type, token_secret=secrets.token_secret)
+    proof_key = load_proof_key(secrets.proof_key) if secrets.proof_key else None
+    return build_credentials(subject.settings, token, proof_key)
 
 
 def _own_credentials(settings: ConnectionSettings) -> Credentials:
@@ -105,12 +108,10 @@ def _own_credentials(settings: ConnectionSettings) -> Credentials:
     auth = settings.auth
     if isinstance(auth, JwtSigning):
         token = mint_jwt(auth, now=time.time())
-        main: Credentials = BearerToken(token.access_token, auth.header_name, auth.header_prefix)
-    elif isinstance(auth, Credentials):
-        main = auth
-    else:
-        raise AuthorizationError(f"Connection '{settings.conn_id}': its credential comes from an endpoint.")
-    return Combined(main, settings.secret_headers) if settings.secret_headers else main  # type: ignore[arg-type]
+        return BearerToken(token.access_token, auth.header_name, auth.header_prefix)
+    if isinstance(auth, Credentials):
+        return auth
+    raise AuthorizationError(f"Connection '{settings.conn_id}': its credential comes from an endpoint.")
 
 
 def _keep_account(refresher: Refresher, row: Authorization, account: Account) -> None:

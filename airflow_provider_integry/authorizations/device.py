@@ -1,4 +1,4 @@
-"""Authorize from a machine without a browser redirect: a code is shown, and the service is asked until it is entered."""
+"""Authorize without a browser redirect: a code is shown, and the service is asked until somebody has entered it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ from airflow_provider_integry.authorizations.check import name_account
 from airflow_provider_integry.authorizations.conversation import ask_metadata, converse
 from airflow_provider_integry.authorizations.grant import Authorization
 from airflow_provider_integry.authorizations.granting import Given, store_grant
-from airflow_provider_integry.authorizations.identity import credentials_for, find_account
+from airflow_provider_integry.authorizations.identity import find_account
+from airflow_provider_integry.authorizations.issuing import build_credentials
 from airflow_provider_integry.authorizations.journal import Journal
 from airflow_provider_integry.authorizations.refresh import Events
 from airflow_provider_integry.authorizations.steps import Do, Fetch, Pause, Steps
@@ -57,11 +58,13 @@ class DeviceListener:
         tick: Is called about once a second, with the seconds until the code ends.
         may_replace: Is asked whether another account may take the place of the one that is authorized:
             the one that is, then the one that was just given.
+        timeout_s: Seconds to wait for somebody to enter the code; None for as long as it is good.
     """
 
     show: Callable[[DeviceCode], None]
     tick: Callable[[float], None]
     may_replace: Callable[[str, str], bool]
+    timeout_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +87,6 @@ def authorize_device(
     listener: DeviceListener,
     *,
     owner: str,
-    timeout_s: float | None = None,
     now: Callable[[], float] = time.time,
 ) -> Steps[Authorization]:
     """Obtain a grant by the device flow (RFC 8628) and keep it.
@@ -97,7 +99,6 @@ def authorize_device(
         subject: Which authorization of it.
         listener: Shows the code.
         owner: Who does it, for the audit log.
-        timeout_s: Seconds to wait for somebody to enter it; None for as long as the code is good.
         now: This machine's clock, UTC epoch seconds.
     Returns:
         The row with the new grant.
@@ -111,7 +112,7 @@ def authorize_device(
     flow = yield from _prepare(settings, subject, now)
     code = yield from _ask_for_code(flow)
     listener.show(code)
-    obtained, answer, requested_at = yield from _wait(flow, code, listener, timeout_s)
+    obtained, answer, requested_at = yield from _wait(flow, code, listener)
     consent = flow.auth.consent
     kept = pick_kept(consent.kept, {}, answer) if consent else {}
     account = yield from _identify(flow, obtained.token, kept)
@@ -152,11 +153,10 @@ def _ask_for_code(flow: _Flow) -> Steps[DeviceCode]:
     return parse_device_answer(response, requested_at=requested_at, allow_http=allow_http, sent=sent)
 
 
-def _wait(
-    flow: _Flow, code: DeviceCode, listener: DeviceListener, timeout_s: float | None
-) -> Steps[tuple[Obtained, object, float]]:
+def _wait(flow: _Flow, code: DeviceCode, listener: DeviceListener) -> Steps[tuple[Obtained, object, float]]:
     """Ask until somebody has decided; return the token, the whole answer, and when it was asked for."""
-    gives_up_at = min(code.expires_at, flow.now() + timeout_s) if timeout_s is not None else code.expires_at
+    patience_s = listener.timeout_s
+    gives_up_at = min(code.expires_at, flow.now() + patience_s) if patience_s is not None else code.expires_at
     polling = Polling(code.interval_s, code.expires_at, flow.settings.conn_id)
     nonce: str | None = None
     while True:
@@ -164,7 +164,7 @@ def _wait(
         polling.check(flow.now())
         if flow.now() >= gives_up_at:
             raise AuthorizationError(
-                f"Connection '{flow.settings.conn_id}': nobody has entered the code in {timeout_s or 0:.0f} s."
+                f"Connection '{flow.settings.conn_id}': nobody has entered the code in {patience_s or 0:.0f} s."
             )
         requested_at = flow.now()
         try:
@@ -200,7 +200,7 @@ def _pause(seconds: float, until: float, now: Callable[[], float], listener: Dev
 
 def _identify(flow: _Flow, token: Token, kept: Mapping[str, str]) -> Steps[Account | None]:
     try:
-        return (yield from find_account(flow.settings, credentials_for(flow.settings, token, flow.proof_key), kept))
+        return (yield from find_account(flow.settings, build_credentials(flow.auth, token, flow.proof_key), kept))
     except IntegryError as error:
         # The grant is good all the same, and good for one use: it must not be lost for this.
         log.warning("Connection '%s': the account could not be looked up: %s", flow.settings.conn_id, error)

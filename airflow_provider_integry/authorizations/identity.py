@@ -6,24 +6,13 @@ import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 from uuid import uuid4
 
 from airflow_provider_integry import config
 from airflow_provider_integry.auth.apply import apply
-from airflow_provider_integry.auth.credentials import (
-    ApiKey,
-    BearerToken,
-    Combined,
-    Credentials,
-    DPoPToken,
-    main_of,
-)
-from airflow_provider_integry.auth.dpop import ProofKey
-from airflow_provider_integry.auth.grants import TokenSettings
-from airflow_provider_integry.auth.jwt import JwtLogin
-from airflow_provider_integry.auth.token import Token
+from airflow_provider_integry.auth.credentials import Combined, Credentials, DPoPToken, main_of
 from airflow_provider_integry.auth.wire import HttpRequest, HttpResponse
 from airflow_provider_integry.authorizations.echoes import EchoFilter
 from airflow_provider_integry.authorizations.steps import Do, Fetch, Steps
@@ -68,7 +57,7 @@ def find_account(
 
     Args:
         settings: The connection.
-        credentials: What to sign with, good now.
+        credentials: What to sign with, good now; the connection's secret headers go along.
         kept: Values that are kept with the grant; `{name}` in field 'user_info_url' stands for one.
     Returns:
         The account; None where neither the connection nor its connector says how to ask.
@@ -86,32 +75,13 @@ def find_account(
         return None
     info.guard.check(info.call.request.url)
     request = _with_headers(info.call.request, settings)
+    if settings.secret_headers:
+        credentials = Combined(main_of(credentials), settings.secret_headers)
     response: HttpResponse = yield _fetch(request, credentials, settings)
     retried = _with_nonce(credentials, response)
     if retried is not None:
         response = yield _fetch(request, retried, settings)
     return _read(settings, info.call, response, credentials)
-
-
-def credentials_for(settings: ConnectionSettings, token: Token, proof_key: ProofKey | None = None) -> Credentials:
-    """Return what a request to the API is signed with, given a token of a token or login endpoint.
-
-    Args:
-        settings: The connection; its secret headers go along.
-        token: The token.
-        proof_key: Key that it is bound to (RFC 9449); None for plain tokens.
-    """
-    auth: Any = settings.auth
-    main = _main_for(auth, token, proof_key)
-    return Combined(main, settings.secret_headers) if settings.secret_headers else main
-
-
-def _main_for(auth: TokenSettings, token: Token, proof_key: ProofKey | None) -> ApiKey | BearerToken | DPoPToken:
-    if isinstance(auth, JwtLogin) and auth.cookie_name:
-        return ApiKey(token.access_token, "cookie", auth.cookie_name)
-    if proof_key is not None and token.token_type.lower() == "dpop":
-        return DPoPToken(token.access_token, proof_key)
-    return BearerToken(token.access_token, auth.header_name, auth.header_prefix)
 
 
 def plan_user_info(settings: ConnectionSettings, kept: Mapping[str, str]) -> UserInfo | None:
