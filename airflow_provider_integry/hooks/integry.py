@@ -14,6 +14,7 @@ from airflow_provider_integry.auth.credentials import ApiKey, BearerToken, DPoPT
 from airflow_provider_integry.auth.oauth1_consent import OAuth1Consent
 from airflow_provider_integry.auth.oauth2 import GIVEN_GRANTS, OAuth2Settings
 from airflow_provider_integry.auth.readiness import Readiness
+from airflow_provider_integry.authorizations.echoes import EchoFilter
 from airflow_provider_integry.errors import (
     AuthorizationError,
     ConnectionConfigError,
@@ -23,7 +24,6 @@ from airflow_provider_integry.errors import (
     MissingFieldError,
     UrlNotAllowedError,
 )
-from airflow_provider_integry.hooks.echoes import EchoFilter
 from airflow_provider_integry.hooks.masking import TaskMasker
 from airflow_provider_integry.hooks.probe import Findings, find_readiness
 from airflow_provider_integry.hooks.watched import WatchedSource
