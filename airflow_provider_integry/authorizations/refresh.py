@@ -78,6 +78,9 @@ class Events(Protocol):
     def imported(self, row: Authorization, subject: Subject) -> None:
         """A pasted refresh token became a grant."""
 
+    def authorized(self, row: Authorization, owner: str) -> None:
+        """Somebody gave consent; `owner` is who was logged in."""
+
 
 class HandedOut(NamedTuple):
     """A token that is good now.
