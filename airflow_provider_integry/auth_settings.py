@@ -6,6 +6,8 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 
+from airflow_provider_integry.auth.authorization_code_settings import CodeConsent
+from airflow_provider_integry.auth.callback_signature import CallbackSignature
 from airflow_provider_integry.auth.client_assertion import AssertionSettings
 from airflow_provider_integry.auth.credentials import (
     ApiKey,
@@ -22,7 +24,7 @@ from airflow_provider_integry.auth.expiry_rule import ExpiryRule
 from airflow_provider_integry.auth.hmac_signing import HmacSigned
 from airflow_provider_integry.auth.jwt import JwtLogin, JwtSigning
 from airflow_provider_integry.auth.keys import check_signing_key, normalize_pem
-from airflow_provider_integry.auth.oauth2 import OAuth2Settings
+from airflow_provider_integry.auth.oauth2 import GIVEN_GRANTS, OAuth2Settings
 from airflow_provider_integry.auth.token import TokenShape
 from airflow_provider_integry.errors import CredentialFormatError, UrlNotAllowedError
 from airflow_provider_integry.field_values import FieldValues
@@ -91,6 +93,8 @@ def _build_oauth2(values: FieldValues, base_url: str | None) -> OAuth2Settings:
     if not values.text("exchange_url") and not values.text("issuer"):
         raise EmptyFieldError("exchange_url", "is empty, and there is no issuer to ask; fill in 'Token endpoint'")
     grant_type = values.word("grant_type")
+    if grant_type == "authorization_code" and not values.text("authorize_url") and not values.text("issuer"):
+        raise EmptyFieldError("authorize_url", "is empty, and there is no issuer to ask; fill in 'Consent page'")
     signs = grant_type == "jwt_bearer" or client_auth == "private_key_jwt"
     return OAuth2Settings(
         grant_type=cast("Any", grant_type),
@@ -119,8 +123,51 @@ def _build_oauth2(values: FieldValues, base_url: str | None) -> OAuth2Settings:
         header_prefix=_prefix(values.word("header_prefix"), "header_prefix"),
         shape=_shape(values, values.number("lifetime_s")),
         refresh_retry_window_s=values.number("refresh_retry_window") or 0.0,
+        consent=_build_consent(values) if grant_type in GIVEN_GRANTS else None,
         grant_lifetime_s=min(days, _MOST_DAYS) * _DAY_S if (days := values.number("grant_lifetime_days")) else None,
     )
+
+
+def _build_consent(values: FieldValues) -> CodeConsent:
+    kept = read_texts(values.mapping("kept_values"), "kept_values")
+    for path in kept.values():
+        check_path(path, "kept_values")
+    return CodeConsent(
+        authorize_url=_read_url(values, "authorize_url"),
+        params=read_texts(values.mapping("authorize_params"), "authorize_params"),
+        pkce=cast("Any", values.word("pkce")),
+        response_mode=cast("Any", values.word("response_mode")),
+        par_url=_read_url(values, "par_url"),
+        device_url=_read_url(values, "device_url"),
+        revoke_url=_read_url(values, "revoke_url"),
+        signature=_build_signature(values),
+        kept=kept,
+    )
+
+
+# Key of field 'signed_callback' to attribute and allowed values.
+_SIGNATURE = {
+    "parameter": ("parameter", ()),
+    "hash": ("hash_name", ("sha1", "sha256", "sha384", "sha512")),
+    "encoding": ("encoding", ("hex", "base64", "base64url")),
+    "escaping": ("escaping", ("delimiters", "form", "none")),
+}
+
+
+def _build_signature(values: FieldValues) -> CallbackSignature | None:
+    declared = read_texts(values.mapping("signed_callback"), "signed_callback")
+    if not declared:
+        return None
+    for name, text in declared.items():
+        if name not in _SIGNATURE:
+            raise CredentialFormatError("signed_callback", f"'{name[:40]}' is not one of {', '.join(_SIGNATURE)}")
+        allowed = _SIGNATURE[name][1]
+        if allowed and text not in allowed:
+            raise CredentialFormatError("signed_callback", f"'{name}' is none of {', '.join(allowed)}")
+    secret = values.secret("client_secret")
+    if not secret:
+        raise EmptyFieldError("client_secret", "is empty, and needed to verify signed callbacks; fill it in")
+    return CallbackSignature(secret, **cast("Any", {_SIGNATURE[name][0]: text for name, text in declared.items()}))
 
 
 def _check_client_secret(values: FieldValues, client_auth: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from airflow_provider_integry.connection_fields import EXPIRED_FIELDS, HEADER_FIELDS, Field, by_section
+from airflow_provider_integry.consent_fields import OAUTH2_CONSENT_FIELDS
 
 OAUTH1_FIELDS: tuple[Field, ...] = (
     Field(
@@ -66,10 +67,11 @@ OAUTH2_FIELDS: tuple[Field, ...] = by_section(
         Field(
             "grant_type",
             "Grant type",
-            "client_credentials: the application acts for itself. refresh_token: it acts for an account whose"
-            " refresh token is pasted below. jwt_bearer: a JWT signed with the private key is traded for a token.",
+            "client_credentials: the application acts for itself. authorization_code: somebody gives consent on the"
+            " service's own page; see 'Authorizations' in Airflow's navigation. refresh_token: like that, with a"
+            " refresh token that is pasted below. jwt_bearer: a JWT signed with the private key is traded for a token.",
             "choice",
-            choices=("client_credentials", "refresh_token", "jwt_bearer"),
+            choices=("client_credentials", "authorization_code", "refresh_token", "jwt_bearer"),
             default="client_credentials",
         ),
         Field("client_id", "Client id", "Identifies your application.", required=True),
@@ -92,6 +94,14 @@ OAUTH2_FIELDS: tuple[Field, ...] = by_section(
             "Identifier of the authorization server: its token endpoint is looked up there, assertions made for it.",
             "url",
             placeholder="https://auth.example.com",
+        ),
+        Field(
+            "authorize_url",
+            "Consent page",
+            "For grant type authorization_code: URL of the service's consent page. May be left empty when an issuer is"
+            " set that describes itself.",
+            "url",
+            placeholder="https://auth.example.com/oauth/authorize",
         ),
         Field(
             "refresh_url",
@@ -261,10 +271,14 @@ OAUTH2_FIELDS: tuple[Field, ...] = by_section(
             default=0,
             minimum=0,
         ),
+        *OAUTH2_CONSENT_FIELDS,
         *HEADER_FIELDS,
         *EXPIRED_FIELDS,
     ),
     {
+        "Consent (authorization_code)": (
+            "authorize_params pkce response_mode par_url device_url revoke_url signed_callback kept_values"
+        ),
         "Assertions (jwt_bearer, private_key_jwt)": (
             "private_key algorithm key_id subject assertion_audience assertion_claims"
         ),

@@ -14,7 +14,7 @@ from email.utils import parsedate_to_datetime
 from http.cookies import CookieError, Morsel, SimpleCookie
 from typing import NamedTuple
 
-from airflow_provider_integry.auth.discovery import build_metadata_requests, parse_metadata
+from airflow_provider_integry.auth.discovery import ServerMetadata, build_metadata_requests, parse_metadata
 from airflow_provider_integry.auth.dpop import ProofKey, build_proof
 from airflow_provider_integry.auth.jwt import (
     JwtLogin,
@@ -24,6 +24,7 @@ from airflow_provider_integry.auth.jwt import (
     mint_jwt,
 )
 from airflow_provider_integry.auth.oauth2 import (
+    GIVEN_GRANTS,
     Moment,
     OAuth2Settings,
     build_client_credentials_request,
@@ -104,11 +105,11 @@ def obtain_token(
     if isinstance(settings, JwtLogin):
         return Obtained((yield from _log_in(settings, now)))
     if settings.exchange_url is None and endpoint is None:
-        endpoint = yield from _discover(settings)
+        endpoint = (yield from discover(settings)).token_endpoint
     requested_at = now()
     prover = Prover(proof_key, now, unique, nonce) if proof_key else None
     # Built anew for each sending: an assertion is good for one use.
-    response, nonce = yield from _send_proved(
+    response, nonce = yield from send_proved(
         lambda: _build_request(settings, refresh_token, Moment(endpoint, now(), unique())), prover
     )
     token = parse_token_response(
@@ -121,7 +122,7 @@ def obtain_token(
     return Obtained(token, endpoint, nonce)
 
 
-def _send_proved(
+def send_proved(
     build: Callable[[], HttpRequest], prover: Prover | None
 ) -> Generator[HttpRequest, HttpResponse, tuple[HttpResponse, str | None]]:
     """Send a token request with its proof, once more where the server wants another nonce in it.
@@ -144,15 +145,15 @@ def _send_proved(
 
 
 def _build_request(settings: OAuth2Settings, refresh_token: Secret | None, moment: Moment) -> HttpRequest:
-    if settings.grant_type == "refresh_token":
+    if settings.grant_type in GIVEN_GRANTS:
         return build_refresh_request(settings, refresh_token, moment)
     if settings.grant_type == "jwt_bearer":
         return build_jwt_bearer_request(settings, moment)
     return build_client_credentials_request(settings, moment)
 
 
-def _discover(settings: OAuth2Settings) -> Generator[HttpRequest, HttpResponse, str]:
-    """Ask the issuer where its token endpoint is, at each place where the document may be.
+def discover(settings: OAuth2Settings) -> Generator[HttpRequest, HttpResponse, ServerMetadata]:
+    """Ask the issuer for its description of itself, at each place where that may be.
 
     Raises:
         TokenResponseError: No place has a document of this issuer.
@@ -164,7 +165,7 @@ def _discover(settings: OAuth2Settings) -> Generator[HttpRequest, HttpResponse, 
     for request in build_metadata_requests(issuer):
         response = yield request
         try:
-            return parse_metadata(response, issuer, allow_http=settings.allow_http).token_endpoint
+            return parse_metadata(response, issuer, allow_http=settings.allow_http)
         except TokenResponseError as error:
             # The first refusal of a document that is there says more than a 404 at the next place.
             failed = failed if failed and failed.status == 200 else error

@@ -9,18 +9,22 @@ from typing import Literal
 from urllib.parse import quote_plus, urlencode
 
 from airflow_provider_integry.auth.apply import encode_basic
+from airflow_provider_integry.auth.authorization_code_settings import CodeConsent
 from airflow_provider_integry.auth.client_assertion import (
     CLIENT_ASSERTION_TYPE,
     JWT_BEARER,
     AssertionSettings,
     build_assertion,
 )
+from airflow_provider_integry.auth.pkce import build_verifier_params
 from airflow_provider_integry.auth.token import TokenShape
 from airflow_provider_integry.auth.wire import HttpRequest
 from airflow_provider_integry.errors import CredentialFormatError, NonRenewableTokenError
 from airflow_provider_integry.secret import Secret
 
-GrantType = Literal["client_credentials", "refresh_token", "jwt_bearer"]
+GrantType = Literal["client_credentials", "authorization_code", "refresh_token", "jwt_bearer"]
+# Grants that somebody gave: they cannot be obtained again without that person.
+GIVEN_GRANTS = ("authorization_code", "refresh_token")
 ClientAuth = Literal[
     "client_secret_basic",
     "client_secret_post",
@@ -69,6 +73,7 @@ class OAuth2Settings:
         refresh_retry_window_s: Seconds after a lost answer during which the old refresh token may be tried
             again; 0 for no limit, which leaves it to the server to refuse it.
         grant_lifetime_s: Seconds from the consent to the end of the grant, whatever is done.
+        consent: How consent is asked for, and grants are given back; None where nobody is asked.
     """
 
     grant_type: GrantType
@@ -98,6 +103,7 @@ class OAuth2Settings:
     allow_http: bool = False
     refresh_retry_window_s: float = 0.0
     grant_lifetime_s: float | None = None
+    consent: CodeConsent | None = None
 
     @property
     def secrets(self) -> tuple[Secret, ...]:
@@ -161,6 +167,37 @@ def build_refresh_request(
     moment = moment or Moment()
     params = {"grant_type": "refresh_token", "refresh_token": refresh_token.reveal()}
     return _build_token_request(settings, settings.refresh_url or _endpoint(settings, moment), params, moment)
+
+
+def build_code_request(
+    settings: OAuth2Settings, code: Secret, redirect_uri: str, verifier: Secret | None, moment: Moment | None = None
+) -> HttpRequest:
+    """Build the request that trades the code of a callback for tokens.
+
+    Args:
+        settings: The client.
+        code: The code.
+        redirect_uri: As it was in the authorization request, to the letter.
+        verifier: The proof key; None where no challenge was sent.
+        moment: Time and endpoint.
+    Source: RFC 6749 section 4.1.3, RFC 7636 section 4.5.
+    """
+    moment = moment or Moment()
+    params = {"grant_type": "authorization_code", "code": code.reveal(), "redirect_uri": redirect_uri}
+    params.update(build_verifier_params(verifier) if verifier else {})
+    return _build_token_request(settings, _endpoint(settings, moment), params, moment)
+
+
+def build_pushed_request(
+    settings: OAuth2Settings, url: str, params: Mapping[str, str], moment: Moment | None = None
+) -> HttpRequest:
+    """Build the request that pushes the parameters of an authorization request, client authentication included.
+
+    Source: RFC 9126 section 2.1.
+    """
+    moment = moment or Moment()
+    plain = replace(settings, extra_params={}, audience=None, resource=None, method="POST", body_format="form")
+    return _build_token_request(plain, url, dict(params), moment)
 
 
 def _endpoint(settings: OAuth2Settings, moment: Moment) -> str:

@@ -129,6 +129,15 @@ def parse_token_response(
     )
 
 
+def read_answer(response: HttpResponse) -> Any:
+    """Return what a token endpoint's answer holds, decoded; None when it is neither JSON, a form nor a bare text.
+
+    Raises:
+        TokenResponseError: It names two tokens under one key.
+    """
+    return _decode(response)
+
+
 def parse_scopes(value: object) -> tuple[str, ...] | None:
     """Return scopes from a space- or comma-separated text or a list; None when not told."""
     if isinstance(value, str):

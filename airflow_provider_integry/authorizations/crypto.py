@@ -7,6 +7,7 @@ the encrypted text and compared after decryption: a text that is pasted into ano
 from __future__ import annotations
 
 import hmac
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -20,7 +21,7 @@ _NO_KEY = (
     "Airflow has no Fernet key, so tokens would be stored in clear. Set option [core] fernet_key"
     " (AIRFLOW__CORE__FERNET_KEY) to the same key on every API server."
 )
-_SECRETS = ("access_token", "refresh_token", "proof_key")
+_SECRETS = ("access_token", "refresh_token", "proof_key", "token_secret")
 _TEXTS = ("token_type", "endpoint", "nonce")
 
 
@@ -30,16 +31,40 @@ def seal(secrets: GrantSecrets, place: str) -> str:
     Raises:
         StoreNotReadyError: Airflow has no Fernet key.
     """
-    data: dict[str, Any] = {"place": place}
+    data: dict[str, Any] = {}
     for name in _SECRETS:
         if secret := getattr(secrets, name):
             data[name] = secret.reveal()
     data.update({name: value for name in _TEXTS if (value := getattr(secrets, name))})
-    return str(_fernet().encrypt(msgspec.json.encode(data)).decode("ascii"))
+    if secrets.kept:
+        data["kept"] = dict(secrets.kept)
+    return seal_data(data, place)
 
 
 def unseal(sealed: str, place: str) -> GrantSecrets:
     """Decrypt a grant of one place.
+
+    Raises:
+        StoreNotReadyError: Airflow has no Fernet key.
+        UnreadableGrantError: It was encrypted with another key, for another place, or is damaged.
+    """
+    data = unseal_data(sealed, place)
+    kept: dict[str, Any] = {name: data[name] for name in (*_TEXTS, "kept") if name in data}
+    kept.update({name: Secret(data[name]) for name in _SECRETS if name in data})
+    return GrantSecrets(**kept)
+
+
+def seal_data(data: Mapping[str, Any], place: str) -> str:
+    """Encrypt JSON values for one place.
+
+    Raises:
+        StoreNotReadyError: Airflow has no Fernet key.
+    """
+    return str(_fernet().encrypt(msgspec.json.encode({**data, "place": place})).decode("ascii"))
+
+
+def unseal_data(sealed: str, place: str) -> dict[str, Any]:
+    """Decrypt JSON values of one place.
 
     Raises:
         StoreNotReadyError: Airflow has no Fernet key.
@@ -52,9 +77,7 @@ def unseal(sealed: str, place: str) -> GrantSecrets:
     found = str(data.pop("place", "")) if isinstance(data, dict) else ""
     if not hmac.compare_digest(found.encode(), place.encode()):
         raise UnreadableGrantError("was encrypted for another authorization")
-    kept: dict[str, Any] = {name: data[name] for name in _TEXTS if name in data}
-    kept.update({name: Secret(data[name]) for name in _SECRETS if name in data})
-    return GrantSecrets(**kept)
+    return dict(data)
 
 
 def reseal(sealed: str) -> str:

@@ -50,13 +50,6 @@ class AirflowEvents:
         record("lost", row, cause=cause)
         announce_lost(row, cause)
 
-    def authorized(self, row: Authorization, owner: str) -> None:
-        """Somebody gave consent; `owner` is who was logged in."""
-        log.info("Connection '%s': authorization %s was given.", row.conn_id, row.id)
-        metrics.count("grant.authorized")
-        record("authorized", row, owner=owner)
-        announce_ready(row)
-
     def imported(self, row: Authorization, subject: Subject) -> None:
         """A pasted refresh token became a grant."""
         # Lazy: the store of connections is above this module's other users.
@@ -77,6 +70,13 @@ class AirflowEvents:
                 " used. Remove it there.",
                 row.conn_id,
             )
+
+    def authorized(self, row: Authorization, owner: str) -> None:
+        """Somebody gave consent, and the grant is stored."""
+        log.info("Connection '%s': authorization %s was given.", row.conn_id, row.id)
+        metrics.count("grant.authorized")
+        record("authorized", row, owner=owner)
+        announce_ready(row)
 
 
 def record(event: str, row: Authorization, *, owner: str = "integry", **details: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
@@ -59,6 +60,8 @@ class GrantSecrets:
         proof_key: PEM of the key that the token is bound to (RFC 9449); None for plain tokens.
         endpoint: Token endpoint that discovery found.
         nonce: The token endpoint's latest nonce for proofs.
+        token_secret: OAuth 1.0a: the secret of the token.
+        kept: What the connection keeps of the callback or the token answer, such as the account's own URL.
     """
 
     access_token: Secret | None = None
@@ -67,6 +70,8 @@ class GrantSecrets:
     proof_key: Secret | None = None
     endpoint: str | None = None
     nonce: str | None = None
+    token_secret: Secret | None = None
+    kept: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

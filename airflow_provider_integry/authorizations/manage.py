@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from airflow_provider_integry.auth.oauth2 import OAuth2Settings
+from airflow_provider_integry.auth.oauth2 import GIVEN_GRANTS, OAuth2Settings
 from airflow_provider_integry.authorizations import metrics
 from airflow_provider_integry.authorizations.asset_events import announce_lost, announce_ready
 from airflow_provider_integry.authorizations.events import record
@@ -49,12 +49,13 @@ def check_grant(settings: ConnectionSettings) -> None:
     auth = settings.auth
     how = f"is of type '{settings.conn_type}'"
     if isinstance(auth, OAuth2Settings):
-        if auth.grant_type == "refresh_token":
+        if auth.grant_type in GIVEN_GRANTS:
             return
         how = f"uses grant type '{auth.grant_type}'"
     raise AuthorizationError(
         f"Connection '{settings.conn_id}' {how}: its own credentials suffice, and it holds no grant. Grants belong to"
-        " connections of type 'integry_oauth2' with field 'grant_type' set to 'refresh_token'."
+        " connections of type 'integry_oauth2' with field 'grant_type' set to"
+        " 'authorization_code' or 'refresh_token'."
     )
 
 

@@ -11,6 +11,7 @@ from airflow_provider_integry.auth.grants import Obtained
 from airflow_provider_integry.auth.oauth2 import OAuth2Settings
 from airflow_provider_integry.authorizations.grant import Authorization, GrantSecrets, choose_end, choose_windows
 from airflow_provider_integry.authorizations.journal import JournalEntry
+from airflow_provider_integry.authorizations.links import authorize_link
 from airflow_provider_integry.authorizations.subject import Subject
 from airflow_provider_integry.errors import (
     ConnectionBrokenError,
@@ -45,9 +46,11 @@ def build_loss(subject: Subject, cause: str, error: IntegryError | None) -> Reau
             f"{' since' if error is None else ', as the service says now'}.{said}"
         )
     # An invalid_grant says by itself what to do.
-    advice = "" if isinstance(error, InvalidGrantError) else " Authorize again, or paste a new refresh token."
+    key = subject.key
+    link = authorize_link(key.conn_id, key.end_user, key.account) if subject.has_consent else None
+    advice = "" if isinstance(error, InvalidGrantError) or link else " Authorize again, or paste a new refresh token."
     reason = f"the grant is lost ({cause}).{said}{advice}"
-    return ReauthorizationNeededError(subject.key.conn_id, subject.key.end_user, reason, cause)
+    return ReauthorizationNeededError(key.conn_id, key.end_user, reason, cause, link)
 
 
 def choose_proof_key(subject: Subject, secrets: GrantSecrets) -> ProofKey | None:

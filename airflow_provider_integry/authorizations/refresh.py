@@ -27,6 +27,7 @@ from airflow_provider_integry.authorizations.grant import (
     judge,
 )
 from airflow_provider_integry.authorizations.journal import Journal, JournalEntry
+from airflow_provider_integry.authorizations.links import authorize_link
 from airflow_provider_integry.authorizations.outcomes import (
     build_entry,
     build_loss,
@@ -79,7 +80,7 @@ class Events(Protocol):
         """A pasted refresh token became a grant."""
 
     def authorized(self, row: Authorization, owner: str) -> None:
-        """Somebody gave consent; `owner` is who was logged in."""
+        """Somebody gave consent, and the grant is stored."""
 
 
 class HandedOut(NamedTuple):
@@ -182,11 +183,8 @@ class Refresher:
             if self.store.change(row, values) and "sealed" in values:
                 self._report_import(subject, row)
         if row.is_grant and row.binding != subject.binding:
-            reason = (
-                "its client id, endpoints or base URL were changed after it was authorized. Undo the change, or"
-                " authorize again."
-            )
-            raise NotAuthorizedError(subject.key.conn_id, subject.key.end_user, reason)
+            reason = "its client id, endpoints or base URL were changed after it was authorized; undo that or go on."
+            raise NotAuthorizedError(subject.key.conn_id, subject.key.end_user, reason, _link(subject))
         return row
 
     def read_secrets(self, row: Authorization) -> GrantSecrets:
@@ -409,11 +407,14 @@ class Refresher:
 
     def _create(self, subject: Subject) -> None:
         if subject.is_grant and subject.seed is None:
-            reason = (
-                "there is no refresh token. Paste one into field 'refresh_token' of the connection, or run 'airflow"
-                " integry import'."
-            )
-            raise NotAuthorizedError(subject.key.conn_id, subject.key.end_user, reason)
+            reason = "nobody has done so yet."
+            if not subject.has_consent:
+                reason = (
+                    "there is no refresh token. Paste one into field 'refresh_token' of the connection, or run 'airflow"
+                    " integry import'."
+                )
+            link = _link(subject) if subject.has_consent else None
+            raise NotAuthorizedError(subject.key.conn_id, subject.key.end_user, reason, link)
         is_new = self.store.add(subject.key, fresh_values(subject, subject.seed))
         row = self.store.find(subject.key.digest)
         if is_new and row is not None:
@@ -422,3 +423,7 @@ class Refresher:
     def _report_import(self, subject: Subject, row: Authorization) -> None:
         if subject.seed is not None:
             self._events.imported(row, subject)
+
+
+def _link(subject: Subject) -> str:
+    return authorize_link(subject.key.conn_id, subject.key.end_user, subject.key.account)

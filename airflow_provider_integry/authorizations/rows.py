@@ -7,6 +7,7 @@ from typing import Any
 from airflow_provider_integry.authorizations.crypto import seal
 from airflow_provider_integry.authorizations.errors_wire import from_wire
 from airflow_provider_integry.authorizations.grant import Authorization, GrantSecrets, add_seed, is_newly_pasted
+from airflow_provider_integry.authorizations.links import authorize_link
 from airflow_provider_integry.authorizations.outcomes import load
 from airflow_provider_integry.authorizations.subject import Subject
 from airflow_provider_integry.errors import IntegryError, NotAuthorizedError
@@ -16,10 +17,12 @@ from airflow_provider_integry.secret import Secret
 def explain(row: Authorization, verdict: str) -> IntegryError:
     """Return the error for an authorization that cannot be used now."""
     if verdict == "revoked":
-        return NotAuthorizedError(row.conn_id, row.end_user, "it was revoked here. Authorize again.")
+        link = authorize_link(row.conn_id, row.end_user, row.account)
+        return NotAuthorizedError(row.conn_id, row.end_user, "it was revoked here.", link)
     if row.error is not None:
         return from_wire(load(row.error))
-    return NotAuthorizedError(row.conn_id, row.end_user, "its token cannot be renewed. Authorize again.")
+    link = authorize_link(row.conn_id, row.end_user, row.account)
+    return NotAuthorizedError(row.conn_id, row.end_user, "its token cannot be renewed.", link)
 
 
 def fresh_values(subject: Subject, refresh_token: Secret | None) -> dict[str, Any]:

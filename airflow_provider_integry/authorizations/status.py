@@ -23,7 +23,8 @@ def build_status(subject: Subject, row: Authorization | None) -> Status:
     """
     if row is None:
         is_complete = not subject.is_grant or subject.seed is not None
-        reason = "" if is_complete else "there is no refresh token yet"
+        missing = "nobody has authorized it yet" if subject.has_consent else "there is no refresh token yet"
+        reason = "" if is_complete else missing
         return Status(str(decide_readiness(is_complete=is_complete)), reason)
     readiness, reason = judge_row(row)
     if row.is_grant and row.binding != subject.binding and row.state == "active":

@@ -12,25 +12,17 @@ from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Double, Select, case, delete, func, insert, literal, null, or_, select, update
-from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import IntegrityError
 
+from airflow_provider_integry.authorizations.database_errors import NO_TABLES, database_errors
 from airflow_provider_integry.authorizations.grant import Authorization, AuthorizationKey
 from airflow_provider_integry.authorizations.tables import authorization as table
 from airflow_provider_integry.authorizations.tables import epoch_now
-from airflow_provider_integry.errors import StoreNotReadyError, StoreUnavailableError
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
 
-NO_TABLES = (
-    "The tables of airflow-provider-integry are missing from Airflow's database, or are older than this version."
-    " Run 'airflow db migrate' (or 'airflow integry db upgrade') where the database is."
-)
 _NAMES = tuple(item.name for item in fields(Authorization) if item.name != "now")
-# What databases say of a table or column that is not there: SQLite's text, PostgreSQL's class, MySQL's number.
-_MISSING_TEXTS = ("no such table", "no such column")
-_MISSING_CLASSES = ("UndefinedTable", "UndefinedColumn")
-_MISSING_NUMBERS = (1146, 1054)
 
 
 class AuthorizationStore:
@@ -247,6 +239,11 @@ class AuthorizationStore:
         with self._writing() as connection:
             return connection.execute(delete(table).where(table.c.id == row.id)).rowcount == 1
 
+    def read_clock(self) -> float:
+        """Return the database's clock, UTC epoch seconds."""
+        with self._reading() as connection:
+            return float(connection.execute(select(epoch_now())).scalar_one())
+
     def count(self) -> int:
         """Return how many authorizations there are."""
         with self._reading() as connection:
@@ -254,12 +251,12 @@ class AuthorizationStore:
 
     @contextmanager
     def _reading(self) -> Iterator[Connection]:
-        with _database_errors(), self._get_engine().connect() as connection:
+        with database_errors(), self._get_engine().connect() as connection:
             yield connection
 
     @contextmanager
     def _writing(self) -> Iterator[Connection]:
-        with _database_errors(), self._get_engine().begin() as connection:
+        with database_errors(), self._get_engine().begin() as connection:
             yield connection
 
 
@@ -271,36 +268,6 @@ def _select(*, with_sealed: bool = True) -> Select[Any]:
 
 def _build(row: Any) -> Authorization | None:
     return None if row is None else Authorization(*row)
-
-
-@contextmanager
-def _database_errors() -> Iterator[None]:
-    """Turn what the database says into one clear sentence; its own texts may hold values."""
-    try:
-        yield
-    except IntegrityError:
-        raise
-    except SQLAlchemyError as error:
-        failed = _explain(error)
-    else:
-        return
-    # Without the database's own error: it holds the statement with its values.
-    raise failed from None
-
-
-def _explain(error: SQLAlchemyError) -> StoreNotReadyError | StoreUnavailableError:
-    original = getattr(error, "orig", None) if isinstance(error, DBAPIError) else None
-    kind = type(original or error).__name__
-    if original is not None and _is_missing(original):
-        return StoreNotReadyError(NO_TABLES)
-    return StoreUnavailableError(f"Airflow's database does not answer ({kind}); trying again may help.")
-
-
-def _is_missing(original: BaseException) -> bool:
-    # A number alone says nothing: the text of a lost connection names its port.
-    number = original.args[0] if original.args else None
-    is_named = type(original).__name__ in _MISSING_CLASSES or number in _MISSING_NUMBERS
-    return is_named or any(text in str(original) for text in _MISSING_TEXTS)
 
 
 __all__ = ["NO_TABLES", "AuthorizationStore"]

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from airflow_provider_integry.auth.grants import TokenSettings
 from airflow_provider_integry.auth.jwt import JwtLogin
-from airflow_provider_integry.auth.oauth2 import OAuth2Settings
+from airflow_provider_integry.auth.oauth2 import GIVEN_GRANTS, OAuth2Settings
 from airflow_provider_integry.authorizations.grant import AuthorizationKey
 from airflow_provider_integry.errors import AuthorizationError, NotAuthorizedError
 from airflow_provider_integry.secret import Secret
@@ -53,6 +53,14 @@ class Subject:
         """SHA-256, in hex, of the pasted refresh token."""
         return hashlib.sha256(self.seed.reveal().encode("utf-8", "surrogatepass")).hexdigest() if self.seed else None
 
+    @property
+    def has_consent(self) -> bool:
+        """Whether somebody can be sent to a consent page for it."""
+        settings = self.settings
+        if not isinstance(settings, OAuth2Settings) or settings.consent is None:
+            return False
+        return bool(settings.grant_type == "authorization_code" or settings.consent.authorize_url)
+
 
 def is_brokered(settings: ConnectionSettings) -> bool:
     """Return whether a connection's tokens come from a token or login endpoint, and so from the broker."""
@@ -71,7 +79,8 @@ def build_subject(settings: ConnectionSettings, key: AuthorizationKey) -> Subjec
         raise AuthorizationError(
             f"Connection '{settings.conn_id}' of type '{settings.conn_type}' needs no token from an endpoint."
         )
-    is_grant = isinstance(auth, OAuth2Settings) and auth.grant_type == "refresh_token"
+    is_grant = isinstance(auth, OAuth2Settings) and auth.grant_type in GIVEN_GRANTS
+    is_pasted = isinstance(auth, OAuth2Settings) and auth.grant_type == "refresh_token"
     check_names(key)
     is_own = key.end_user is None and key.account is None
     if not is_grant and not is_own:
@@ -85,7 +94,7 @@ def build_subject(settings: ConnectionSettings, key: AuthorizationKey) -> Subjec
         binding=_bind(settings) if is_grant else digest_of(settings),
         is_grant=is_grant,
         fingerprint=digest_of(settings),
-        seed=auth.refresh_token if isinstance(auth, OAuth2Settings) and is_grant and is_own else None,
+        seed=auth.refresh_token if isinstance(auth, OAuth2Settings) and is_pasted and is_own else None,
         retry_window_s=auth.refresh_retry_window_s if isinstance(auth, OAuth2Settings) else 0.0,
         grant_lifetime_s=auth.grant_lifetime_s if isinstance(auth, OAuth2Settings) and is_grant else None,
     )

@@ -83,6 +83,38 @@ authorization = Table(
     Index("idx_integry_authorization_refreshed_at", "refreshed_at"),
 )
 
+# Authorizations that were begun and are not over for longer than a quarter of an hour.
+consent = Table(
+    "integry_consent",
+    metadata,
+    # Random text under which its outcome is shown.
+    Column("id", String(32), primary_key=True),
+    # SHA-256, in hex, of what the service sends back: the state, or the temporary token of OAuth 1.0a.
+    Column("state_digest", String(64), unique=True),
+    # SHA-256, in hex, of the cookie of the browser in which it was begun.
+    Column("browser_digest", String(64)),
+    # Which authorization it is for; see integry_authorization.
+    Column("digest", String(64), nullable=False),
+    Column("conn_id", String(250), nullable=False),
+    Column("team_name", String(50)),
+    Column("end_user", String(255)),
+    Column("account", String(255)),
+    Column("binding", String(64), nullable=False),
+    # Last part of the redirect URI.
+    Column("context", String(300), nullable=False),
+    # Who began it.
+    Column("user_name", String(255), nullable=False),
+    Column("outcome", String(16), nullable=False),
+    # Encrypted: the verifier or temporary token, and a grant that waits for an answer; see consents.py.
+    Column("sealed", _LONG_TEXT),
+    # The outcome in words, and the account.
+    Column("message", Text),
+    Column("account_id", String(255)),
+    Column("account_name", String(255)),
+    Column("created_at", Double, nullable=False),
+    Column("expires_at", Double, nullable=False, index=True),
+)
+
 
 class epoch_now(FunctionElement[float]):  # noqa: N801 - SQL functions are written in lower case
     """The database's clock, UTC epoch seconds with a fraction."""

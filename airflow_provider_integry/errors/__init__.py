@@ -22,6 +22,8 @@ beyond a short, redacted excerpt. `retryable` says whether the same call may suc
     │   ├── CredentialsRejectedError     the API refuses the credential
     │   ├── NonRenewableTokenError       expired, and nothing to refresh it with
     │   ├── CallbackSignatureError       a callback that the service has not signed like this
+    │   ├── CallbackError                a callback that fits nothing that was begun here
+    │   ├── ConsentDeniedError           somebody said no on the service's consent page
     │   ├── TokenResponseError           the token endpoint's answer makes no sense
     │   └── TokenEndpointError           the token endpoint said no (RFC 6749 section 5.2)
     │       ├── InvalidRequestError      invalid_request
@@ -73,7 +75,9 @@ from airflow_provider_integry.errors.activity import (
 )
 from airflow_provider_integry.errors.authorization import (
     AuthorizationError,
+    CallbackError,
     CallbackSignatureError,
+    ConsentDeniedError,
     CredentialsRejectedError,
     InvalidClientError,
     InvalidGrantError,
@@ -134,6 +138,7 @@ __all__ = [
     "BrokerFailedError",
     "BrokerRefusedError",
     "BrokerUnreachableError",
+    "CallbackError",
     "CallbackSignatureError",
     "CertificateError",
     "ConfigurationError",
@@ -142,6 +147,7 @@ __all__ = [
     "ConnectionConfigError",
     "ConnectorFormatError",
     "ConnectorNotFoundError",
+    "ConsentDeniedError",
     "CredentialFormatError",
     "CredentialsRejectedError",
     "HostNotAllowedError",

@@ -12,14 +12,23 @@ class AuthorizationError(IntegryError):
 
 
 class NotAuthorizedError(AuthorizationError):
-    """Nobody has authorized this connection (for this end user) yet."""
+    """Nobody has authorized this connection (for this end user) yet.
 
-    def __init__(self, conn_id: str, end_user: str | None, reason: str) -> None:
+    Args:
+        conn_id: The connection.
+        end_user: The end user; None for the connection's own account.
+        reason: Why, and what to do.
+        link: Where it can be authorized; None where there is no such page for it.
+    """
+
+    def __init__(self, conn_id: str, end_user: str | None, reason: str, link: str | None = None) -> None:
         who = f" for end user '{end_user}'" if end_user is not None else ""
-        super().__init__(f"Connection '{conn_id}' is not authorized{who}: {reason}")
+        mend = f" Authorize it: {link}" if link else ""
+        super().__init__(f"Connection '{conn_id}' is not authorized{who}: {reason}{mend}")
         self.conn_id = conn_id
         self.end_user = end_user
         self.reason = reason
+        self.link = link
 
 
 class ReauthorizationNeededError(NotAuthorizedError):
@@ -30,10 +39,11 @@ class ReauthorizationNeededError(NotAuthorizedError):
         end_user: The end user; None for the connection's own account.
         reason: Why, and what to do.
         cause: One word: `invalid_grant`, `refresh_outcome_unknown`, `no_refresh_token`.
+        link: Where it can be authorized; None where there is no such page for it.
     """
 
-    def __init__(self, conn_id: str, end_user: str | None, reason: str, cause: str) -> None:
-        super().__init__(conn_id, end_user, reason)
+    def __init__(self, conn_id: str, end_user: str | None, reason: str, cause: str, link: str | None = None) -> None:
+        super().__init__(conn_id, end_user, reason, link)
         self.cause = cause
 
 
@@ -57,6 +67,35 @@ class NonRenewableTokenError(AuthorizationError):
 
 class CallbackSignatureError(AuthorizationError):
     """A callback whose signature does not show that the service sent it like this.
+
+    Args:
+        problem: What is wrong with it; nothing of its parameters.
+    """
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(f"The callback was refused: {problem}. Start the authorization again, from its beginning.")
+        self.problem = problem
+
+
+class ConsentDeniedError(AuthorizationError):
+    """Somebody said no on the service's consent page, or the service said no in their place.
+
+    Args:
+        conn_id: The connection.
+        error: The service's code (RFC 6749 section 4.1.2.1), `access_denied` for a plain no.
+        description: The service's explanation, at most 200 characters; empty where there is none.
+    """
+
+    def __init__(self, conn_id: str, error: str, description: str = "") -> None:
+        said = f" It says: {description.rstrip('.')}." if description else ""
+        super().__init__(f"Connection '{conn_id}': the service did not give its consent ({error}).{said}")
+        self.conn_id = conn_id
+        self.error = error
+        self.description = description
+
+
+class CallbackError(AuthorizationError):
+    """A callback that does not fit an authorization that was begun here; nothing was sent anywhere.
 
     Args:
         problem: What is wrong with it; nothing of its parameters.

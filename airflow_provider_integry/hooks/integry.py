@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseHook
 
 from airflow_provider_integry.auth.credentials import ApiKey, BearerToken, DPoPToken, OAuth1, main_of
-from airflow_provider_integry.auth.oauth2 import OAuth2Settings
+from airflow_provider_integry.auth.oauth2 import GIVEN_GRANTS, OAuth2Settings
 from airflow_provider_integry.auth.readiness import Readiness
 from airflow_provider_integry.errors import (
     AuthorizationError,
@@ -268,7 +268,7 @@ class IntegryHook(BaseHook):
         self._is_trial = True
         try:
             auth = self.settings.auth
-            if isinstance(auth, OAuth2Settings) and auth.grant_type == "refresh_token":
+            if isinstance(auth, OAuth2Settings) and auth.grant_type in GIVEN_GRANTS:
                 return self._describe_untried()
             findings = self.find(verify=True)
         except IntegryError as error:
@@ -288,6 +288,11 @@ class IntegryHook(BaseHook):
         return settings
 
     def _describe_untried(self) -> tuple[bool, str]:
+        auth = self.settings.auth
+        if isinstance(auth, OAuth2Settings) and auth.grant_type == "authorization_code":
+            # The form tests under a made-up name, of which nothing is kept.
+            self._look_up()
+            return True, "The settings are complete. Authorize it, and test it, on Airflow's page 'Authorizations'."
         findings = self.find()
         if findings.readiness is not Readiness.READY:
             return False, self._without_name(findings.describe())

@@ -16,10 +16,14 @@ from airflow_provider_integry.authorizations.grant import AuthorizationKey
 from airflow_provider_integry.authorizations.store import AuthorizationStore
 from airflow_provider_integry.authorizations.tables import VERSION_TABLE, metadata
 
-HEAD = "c1f0a7d2b901"
+HEAD = "5b8e21d9c402"
+FIRST = "c1f0a7d2b901"
 TABLE = "integry_authorization"
 VALUES = {"conn_type": "integry_oauth2", "binding": "b" * 64, "is_grant": True, "sealed": "sealed-1"}
-MIGRATIONS = [import_module("airflow_provider_integry.authorizations.migrations.versions.0001_authorizations")]
+MIGRATIONS = [
+    import_module(f"airflow_provider_integry.authorizations.migrations.versions.{name}")
+    for name in ("0001_authorizations", "0002_consents")
+]
 
 
 def url_of(kind, name, request, folder):
@@ -124,7 +128,7 @@ def test_airflows_migrate_makes_our_tables_in_a_new_database(installation):
 
 
 def test_airflows_migrate_makes_our_tables_in_a_database_that_is_older_than_the_provider(installation):
-    execute(installation.database, f"DROP TABLE {TABLE}", f"DROP TABLE {VERSION_TABLE}")
+    execute(installation.database, *(f"DROP TABLE {name}" for name in (*metadata.tables, VERSION_TABLE)))
     missing = installation.integry("status")
     unchecked = installation.integry("db", "check")
 
@@ -161,7 +165,7 @@ def test_our_own_commands_take_the_tables_down_and_up(installation):
     assert (refused.returncode, unknown.returncode, nobody.returncode, kept) == (1, 1, 1, [1])
     assert "1 authorizations: every grant in them is lost" in refused.stdout
     assert "Nothing was done" in refused.stderr
-    assert f"there are: {HEAD}, base" in unknown.stderr
+    assert f"there are: {HEAD}, {FIRST}, base" in unknown.stderr
     assert "Give --yes" in nobody.stderr
     assert (down.returncode, TABLE in tables, "dag_run" in tables) == (0, False, True)
     assert (again.returncode, "nothing to take back" in again.stderr) == (1, True)

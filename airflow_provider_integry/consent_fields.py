@@ -1,0 +1,68 @@
+"""Fields of connections that somebody authorizes on the service's own consent page."""
+
+from __future__ import annotations
+
+from airflow_provider_integry.connection_fields import Field
+
+KEPT_FIELD = Field(
+    "kept_values",
+    "Kept values",
+    "What to keep of the service's answers with the grant, as a JSON object of names and JMESPaths into"
+    ' {"callback": {...}, "answer": {...}}; tasks find them as hook.kept_values. No secrets here.',
+    "object",
+    placeholder='{"instance_url": "answer.instance_url", "realm": "callback.realmId"}',
+)
+CONSENT_PARAMS_FIELD = Field(
+    "authorize_params",
+    "Consent page parameters",
+    "Further parameters of the URL of the consent page, as a JSON object. No secrets here: this field is shown.",
+    "object",
+    placeholder='{"access_type": "offline", "prompt": "consent"}',
+)
+OAUTH2_CONSENT_FIELDS: tuple[Field, ...] = (
+    CONSENT_PARAMS_FIELD,
+    Field(
+        "pkce",
+        "PKCE",
+        "Proof key of the consent (RFC 7636). plain and none are for services that know no better.",
+        "choice",
+        choices=("S256", "plain", "none"),
+        default="S256",
+    ),
+    Field(
+        "response_mode",
+        "Answer comes as",
+        "How the consent page answers: in the query of the redirect URI, or as a form that is posted there.",
+        "choice",
+        choices=("query", "form_post"),
+        default="query",
+    ),
+    Field(
+        "par_url",
+        "Pushed request endpoint",
+        "Where the parameters of the consent page are pushed before it is opened (RFC 9126). Empty: the issuer's,"
+        " where it describes itself and has one.",
+        "url",
+    ),
+    Field(
+        "device_url",
+        "Device endpoint",
+        "Where 'airflow integry authorize --device' asks for a code (RFC 8628). Empty: the issuer's.",
+        "url",
+    ),
+    Field(
+        "revoke_url",
+        "Revocation endpoint",
+        "Where a grant is given back when it is revoked here (RFC 7009). Empty: the issuer's.",
+        "url",
+    ),
+    Field(
+        "signed_callback",
+        "Signed callback",
+        "For services that sign the redirect with the client secret, as a JSON object: 'parameter', 'hash', 'encoding'"
+        " and 'escaping'; what is left out is Shopify's.",
+        "object",
+        placeholder='{"parameter": "hmac", "hash": "sha256", "encoding": "hex"}',
+    ),
+    KEPT_FIELD,
+)
