@@ -151,9 +151,7 @@ def test_a_refused_grant_is_not_renewed_whoever_asks_for_it(photos):
         code = "IntegryHook('photos')._source()._inner.get({!r}).credentials.token.fingerprint()"
         task.run("forget_sources()")
         handed_out = result_of(task, code.format(fingerprint))
-        error = task.run(
-            "IntegryHook('photos').find(verify=True); result = IntegryHook('photos').find(verify=True).reason"
-        )
+        said = result_of(task, "IntegryHook('photos').find(verify=True).reason")
 
     after = photos.rig.row("photos")
     assert refused == [401, 401]
