@@ -84,6 +84,7 @@ def get_provider_info() -> dict[str, Any]:
         "hooks": [_modules("hooks.integry", "hooks.typed")],
         "operators": [_modules("operators.activity")],
         "sensors": [_modules("sensors.authorization")],
+        "extra-links": ["airflow_provider_integry.links.AuthorizeLink"],
         "triggers": [_modules("triggers.activity", "triggers.authorization")],
         "connection-types": [_build_connection_type(item) for item in CONNECTION_TYPES],
         "cli": [f"{__package__}.cli.get_commands"],

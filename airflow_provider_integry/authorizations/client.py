@@ -147,12 +147,7 @@ class BrokerClient:
 
     def _explain(self, problem: Problem | None, response: HttpResponse, key: ProofKey) -> Exception:
         if response.status in (401, 404):
-            return BrokerRefusedError(
-                self._settings.conn_id,
-                "it does not know a connection of this name with these fields. The connection must be the same here and"
-                " there: one that is set by environment variables or a secrets backend of the worker alone cannot be"
-                f" used. Here its fields have the fingerprint {key.fingerprint}; the API server's log names its own.",
-            )
+            return explain_refusal(self._settings.conn_id, key)
         return explain_problem(problem, response)
 
 
@@ -172,9 +167,14 @@ def _supplied(answer: CredentialsAnswer, asked_at: float) -> Supplied:
     return Supplied(token, good_until, load_proof_key(Secret(answer.proof_key)) if answer.proof_key else None)
 
 
-def post(path: str, body: bytes, proof: str = "") -> Steps[HttpResponse]:
+def post(path: str, body: bytes, proof: str = "", max_bytes: int | None = None) -> Steps[HttpResponse]:
     """Send a request to the broker and return its answer, whatever that is.
 
+    Args:
+        path: Below `PREFIX`.
+        body: JSON.
+        proof: For the header; empty where proofs are in the body.
+        max_bytes: Most bytes of the answer; None for what is enough for a token.
     Raises:
         BrokerUnreachableError: Nobody answers.
     """
@@ -184,7 +184,7 @@ def post(path: str, body: bytes, proof: str = "") -> Steps[HttpResponse]:
         headers.append(("Authorization", f"Bearer {proof}"))
     request = HttpRequest("POST", f"{base_url}{PREFIX}{path}", tuple(headers), body)
     try:
-        response: HttpResponse = yield _fetch(request)
+        response: HttpResponse = yield _fetch(request, max_bytes)
     except TransportError as error:
         forget_api()
         raise _unreachable(base_url, error) from None
@@ -197,6 +197,16 @@ def read_skew(response: HttpResponse, otherwise: float = 0.0) -> float:
         return parsedate_to_datetime(response.header("Date") or "").timestamp() - time.time()
     except (ValueError, TypeError):
         return otherwise
+
+
+def explain_refusal(conn_id: str, key: ProofKey) -> BrokerRefusedError:
+    """Return the error for a proof that the broker does not accept."""
+    return BrokerRefusedError(
+        conn_id,
+        "it does not know a connection of this name with these fields. The connection must be the same here and"
+        " there: one that is set by environment variables or a secrets backend of the worker alone cannot be"
+        f" used. Here its fields have the fingerprint {key.fingerprint}; the API server's log names its own.",
+    )
 
 
 def explain_problem(problem: Problem | None, response: HttpResponse) -> IntegryError:
@@ -216,8 +226,8 @@ def read_problem(response: HttpResponse) -> Problem | None:
         return None
 
 
-def _fetch(request: HttpRequest) -> Fetch:
-    return Fetch(request, _TRANSPORT, _REQUEST_S)
+def _fetch(request: HttpRequest, max_bytes: int | None = None) -> Fetch:
+    return Fetch(request, _TRANSPORT, _REQUEST_S, max_bytes)
 
 
 # -- finding the API server ------------------------------------------------------------------------

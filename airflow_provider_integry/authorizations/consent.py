@@ -211,6 +211,10 @@ class Consents:
         row = self._consents.find(consent_id)
         return row if row and row.now <= row.expires_at else None
 
+    def find_newest(self, digest: str, since: float) -> Consent | None:
+        """Return what came of the authorization that was begun last; see `ConsentStore.find_newest`."""
+        return self._consents.find_newest(digest, since)
+
     # -- inside ------------------------------------------------------------------------------------
 
     def _open(self, subject: Subject, redirect_uri: str) -> Steps[Opened]:

@@ -1,4 +1,4 @@
-"""What happens to grants, told to Airflow: metrics, its audit log, and the log.
+"""What happens to grants, told to Airflow: metrics, its audit log, asset events, and the log.
 
 Every change of a grant is an audit entry; a routine refresh is a metric. Entries hold ids only.
 """
@@ -10,6 +10,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from airflow_provider_integry.authorizations import metrics
+from airflow_provider_integry.authorizations.asset_events import announce_lost, announce_ready
 from airflow_provider_integry.errors import IntegryError
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ class AirflowEvents:
         log.error("Connection '%s': authorization %s is lost (%s).", row.conn_id, row.id, cause)
         metrics.count(f"grant.lost.{cause}")
         record("lost", row, cause=cause)
+        announce_lost(row, cause)
 
     def imported(self, row: Authorization, subject: Subject) -> None:
         """A pasted refresh token became a grant."""
@@ -56,6 +58,7 @@ class AirflowEvents:
         log.info("Connection '%s': its refresh token is kept as authorization %s from now on.", row.conn_id, row.id)
         metrics.count("grant.imported")
         record("imported", row)
+        announce_ready(row, imported=True)
         try:
             was_blanked = blank_refresh_token(row.conn_id, subject.seed_digest or "")
         except Exception:
@@ -73,6 +76,7 @@ class AirflowEvents:
         log.info("Connection '%s': authorization %s was given.", row.conn_id, row.id)
         metrics.count("grant.authorized")
         record("authorized", row, owner=owner)
+        announce_ready(row)
 
 
 def record(event: str, row: Authorization, *, owner: str = "integry", **details: str) -> None:

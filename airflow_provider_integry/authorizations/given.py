@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from airflow_provider_integry.auth.credentials import BearerToken, Credentials, DPoPToken
+from airflow_provider_integry.auth.credentials import Credentials
 from airflow_provider_integry.auth.dpop import dump_proof_key, load_proof_key
 from airflow_provider_integry.auth.grants import Obtained
 from airflow_provider_integry.auth.oauth1_consent import OAuth1Consent
 from airflow_provider_integry.auth.oauth2 import OAuth2Settings
 from airflow_provider_integry.auth.token import Token
 from airflow_provider_integry.authorizations.granting import Given
+from airflow_provider_integry.authorizations.issuing import build_credentials
 from airflow_provider_integry.connectors.user_info import Account
 from airflow_provider_integry.secret import Secret
 
@@ -58,12 +59,7 @@ def load_given(data: dict[str, Any]) -> Given:
 
 def credentials_of(settings: OAuth1Consent | OAuth2Settings, given: Given) -> Credentials:
     """Return what a request is signed with that uses a new grant."""
-    token = given.obtained.token
-    if isinstance(settings, OAuth1Consent):
-        return settings.credentials(token)
-    if given.proof_key and token.token_type.lower() == "dpop":
-        return DPoPToken(token.access_token, given.proof_key, {})
-    return BearerToken(token.access_token, settings.header_name, settings.header_prefix)
+    return build_credentials(settings, given.obtained.token, given.proof_key)
 
 
 def _secret(text: str | None) -> Secret | None:

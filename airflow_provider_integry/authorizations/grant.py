@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, Protocol
 
 from airflow_provider_integry.secret import Secret
 
@@ -274,7 +274,19 @@ def is_known_seed(seeds: str | None, digest: str) -> bool:
     return digest[:_SEED_CHARS] in _split_seeds(seeds)
 
 
-def is_newly_pasted(row: Authorization, digest: str) -> bool:
+class Seeded(Protocol):
+    """What tells pasted tokens from each other: two columns of a row."""
+
+    @property
+    def seed(self) -> str | None:
+        """Beginnings of the digests of tokens that were imported."""
+
+    @property
+    def state(self) -> str:
+        """Whether the grant is active, refused or revoked."""
+
+
+def is_newly_pasted(row: Seeded, digest: str) -> bool:
     """Return whether a pasted refresh token is to take the place of the grant.
 
     One that was imported before comes back only where the grant is lost anyway: somebody who has pasted a

@@ -11,6 +11,7 @@ from typing import Any
 from airflow_provider_integry.auth.oauth1_consent import OAuth1Consent
 from airflow_provider_integry.auth.oauth2 import GIVEN_GRANTS, OAuth2Settings
 from airflow_provider_integry.authorizations import metrics
+from airflow_provider_integry.authorizations.asset_events import announce_lost, announce_ready
 from airflow_provider_integry.authorizations.events import record
 from airflow_provider_integry.authorizations.grant import Authorization, AuthorizationKey, add_seed, is_known_seed
 from airflow_provider_integry.authorizations.journal import Journal
@@ -105,6 +106,7 @@ def import_grant(
         if found is not None:
             metrics.count("grant.imported")
             record("imported", found, owner=owner)
+            announce_ready(found, imported=True)
             return found
 
 
@@ -129,6 +131,7 @@ def revoke_grant(
         if _begin_anew(store, journal, row, {**wiped, "seed": _remember(row, seed_digest)}):
             metrics.count("grant.revoked")
             record("revoked", row, owner=owner)
+            announce_lost(row, "revoked")
             return store.find(key.digest)
     return None
 

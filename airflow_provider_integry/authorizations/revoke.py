@@ -183,15 +183,21 @@ def _tell(subject: Subject, secrets: GrantSecrets, clock: Callable[[], float]) -
     if not tokens:
         return _Told("not_asked", "There was no token to give back to the service.")
     settings = subject.settings
-    url = (yield from _find_endpoint(settings, subject)) if isinstance(settings, OAuth2Settings) else None
-    if isinstance(settings, OAuth2Settings) and url and not is_of_same_site(url, _own_urls(settings)):
+    if not isinstance(settings, OAuth2Settings):
+        return _Told(
+            "not_offered",
+            "The service was not told, as OAuth 1.0a has no way to do that: what tasks hold works until the application"
+            " is removed there.",
+        )
+    url = yield from _find_endpoint(settings, subject)
+    if url and not is_of_same_site(url, _own_urls(settings)):
         host = urlsplit(url).hostname
         return _Told(
             "failed",
             f"The service was not told: field 'revoke_url' leads to {host}, which is not where this grant comes from."
             " Revoke the grant there too.",
         )
-    if url is None or not isinstance(settings, OAuth2Settings):
+    if url is None:
         return _Told(
             "not_offered",
             "The service was not told, as no revocation endpoint of it is known (field 'revoke_url'): tokens that tasks"

@@ -60,11 +60,13 @@ class Fetch:
         request: What to send.
         transport: Proxy, certificates, timeouts.
         deadline_s: Seconds in all.
+        max_bytes: Most bytes of the answer; None for what is enough for a token.
     """
 
     request: HttpRequest
     transport: TransportSettings
     deadline_s: float
+    max_bytes: int | None = None
 
 
 Step = Do | Either | Pause | Fetch
@@ -121,7 +123,7 @@ def _take(step: Step) -> Any:
             # Lazy for start-up cost: an async process never needs requests.
             from airflow_provider_integry.transport.sync import fetch
 
-            return fetch(step.request, step.transport, deadline_s=step.deadline_s)
+            return fetch(step.request, step.transport, deadline_s=step.deadline_s, **_limits(step))
 
 
 async def _atake(step: Step) -> Any:
@@ -136,7 +138,11 @@ async def _atake(step: Step) -> Any:
             # Lazy for start-up cost: a synchronous process never needs aiohttp.
             from airflow_provider_integry.transport.aio import afetch
 
-            return await afetch(step.request, step.transport, deadline_s=step.deadline_s)
+            return await afetch(step.request, step.transport, deadline_s=step.deadline_s, **_limits(step))
+
+
+def _limits(step: Fetch) -> dict[str, int]:
+    return {} if step.max_bytes is None else {"max_bytes": step.max_bytes}
 
 
 @cache

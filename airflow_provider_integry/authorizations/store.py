@@ -20,7 +20,7 @@ from airflow_provider_integry.authorizations.tables import authorization as tabl
 from airflow_provider_integry.authorizations.tables import epoch_now
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection, Engine
+    from sqlalchemy import ColumnElement, Connection, Engine, Row
 
 _NAMES = tuple(item.name for item in fields(Authorization) if item.name != "now")
 
@@ -101,6 +101,23 @@ class AuthorizationStore:
             query = query.where(table.c.end_user == end_user)
         with self._reading() as connection:
             return [row for found in connection.execute(query) if (row := _build(found))]
+
+    def list_where(
+        self, condition: ColumnElement[bool], order: Sequence[ColumnElement[Any]], *, offset: int, limit: int
+    ) -> list[Authorization]:
+        """Return some authorizations in an order, without their encrypted part."""
+        query = _select(with_sealed=False).where(condition).order_by(*order)
+        return [row for found in self.run(query.offset(offset).limit(limit)) if (row := _build(found))]
+
+    def run(self, query: Select[Any]) -> list[Row[Any]]:
+        """Return what a query over the table finds.
+
+        Raises:
+            StoreNotReadyError: The tables are missing.
+            StoreUnavailableError: The database does not answer.
+        """
+        with self._reading() as connection:
+            return list(connection.execute(query))
 
     def list_idle(self, idle_s: float, *, after_id: int = 0, limit: int = 100) -> list[Authorization]:
         """Return active grants that were last renewed more than `idle_s` seconds ago.

@@ -14,6 +14,7 @@ from airflow_provider_integry.auth.credentials import ApiKey, BearerToken, DPoPT
 from airflow_provider_integry.auth.oauth1_consent import OAuth1Consent
 from airflow_provider_integry.auth.oauth2 import GIVEN_GRANTS, OAuth2Settings
 from airflow_provider_integry.auth.readiness import Readiness
+from airflow_provider_integry.authorizations.echoes import EchoFilter
 from airflow_provider_integry.errors import (
     AuthorizationError,
     ConnectionConfigError,
@@ -23,7 +24,6 @@ from airflow_provider_integry.errors import (
     MissingFieldError,
     UrlNotAllowedError,
 )
-from airflow_provider_integry.hooks.echoes import EchoFilter
 from airflow_provider_integry.hooks.masking import TaskMasker
 from airflow_provider_integry.hooks.probe import Findings, find_readiness
 from airflow_provider_integry.hooks.watched import WatchedSource
@@ -245,14 +245,19 @@ class IntegryHook(BaseHook):
         """Return readiness with its reason, and the account where it was asked for."""
         return find_readiness(self._look_up, self._who_am_i if verify else None, self._status_reader())
 
-    async def afind(self, *, verify: bool = False) -> Findings:
-        """Return readiness with its reason, without blocking the event loop."""
+    async def afind(self, *, verify: bool = False, is_granted: bool = False) -> Findings:
+        """Return readiness with its reason, without blocking the event loop.
+
+        Args:
+            verify: Whether to ask the API.
+            is_granted: Whether it is known already that what is kept of the grant is ready.
+        """
         try:
             await self.asettings()
         except IntegryError as error:
             return find_readiness(_raiser(error), None)
         # Read first, and without blocking the loop; what it says is told by `find_readiness` again.
-        reader = await self._aread_status()
+        reader = None if is_granted else await self._aread_status()
         if not verify:
             # A connector is a file: reading it would block the loop.
             return await asyncio.to_thread(find_readiness, self._look_up, None, reader)
@@ -261,6 +266,25 @@ class IntegryHook(BaseHook):
         except IntegryError as error:
             return find_readiness(self._look_up, _raiser(error), reader)
         return find_readiness(self._look_up, lambda: account, reader)
+
+    async def acheck(self) -> ConnectionSettings:
+        """Check everything that can be checked without the API and the broker, without blocking the event loop.
+
+        Raises:
+            MissingFieldError: A field is empty: waiting may mend it.
+            ConfigurationError: A field is wrong.
+        """
+        settings = await self.asettings()
+        # A connector is a file: reading it would block the loop.
+        await asyncio.to_thread(self._look_up)
+        return settings
+
+    def for_user(self, end_user: str | None, account: str | None) -> IntegryHook:
+        """Return a hook of the same connection, as it was looked up here, for another authorization."""
+        hook = type(self)(self.integry_conn_id, end_user, account, self._connector_name)
+        hook._settings, hook._connector = self.settings, self._connector  # noqa: SLF001 - of the same class
+        hook._echoes.add(self.settings.secrets)  # noqa: SLF001 - of the same class
+        return hook
 
     def test_connection(self) -> tuple[bool, str]:
         """Call the user-information endpoint: what the Test button of the connection form shows.

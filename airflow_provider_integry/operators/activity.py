@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
+from airflow_provider_integry.links import AuthorizeLink
+
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
@@ -52,6 +54,7 @@ class IntegryActivityOperator(BaseOperator):
         "output_path",
     )
     template_fields_renderers = {"inputs": "json"}  # noqa: RUF012 - Airflow's API
+    operator_extra_links = (AuthorizeLink(),)
     ui_color = "#cfe2f3"
 
     def __init__(

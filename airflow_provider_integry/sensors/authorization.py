@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseSensorOperator
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 
+from airflow_provider_integry.links import AuthorizeLink
+
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
@@ -31,6 +33,7 @@ class IntegryAuthorizationSensor(BaseSensorOperator):
     """
 
     template_fields: Sequence[str] = ("integry_conn_id", "end_user", "account")
+    operator_extra_links = (AuthorizeLink(),)
     ui_color = "#d9ead3"
 
     def __init__(

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import importlib
-import random
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowException
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_provider_integry.auth.readiness import Readiness
 from airflow_provider_integry.errors import IntegryError
+
+if TYPE_CHECKING:
+    from airflow_provider_integry.hooks.looks import Look, Outcome
+    from airflow_provider_integry.hooks.probe import Findings
 
 # Looks in a row that find no such connection, before waiting is given up.
 MAX_NOT_FOUND = 3
@@ -47,6 +50,7 @@ class AuthorizationReadyTrigger(BaseTrigger):
         self.verify = verify
         self.poll_interval_s = poll_interval_s
         self._not_found = 0
+        self._said = ""
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return the class path and arguments; plain JSON, no secret."""
@@ -62,40 +66,64 @@ class AuthorizationReadyTrigger(BaseTrigger):
         )
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Look, sleep and look again until there is something to say."""
-        while True:
-            event = await self._look()
-            if event is not None:
-                yield event
-                return
-            # Up to a tenth earlier, so that sensors that began together spread out.
-            await asyncio.sleep(self.poll_interval_s * (1 - random.random() / 10))  # noqa: S311
+        """Look together with the other sensors of this triggerer until there is something to say."""
+        yield await self._wait()
 
-    async def _look(self) -> TriggerEvent | None:
-        """Return the event to fire; None to go on waiting."""
+    async def _wait(self) -> TriggerEvent:
         # Lazy for start-up cost: the operator side imports this module. In a thread: it takes a third of
         # a second the first time, for which the triggerer's loop must not stand still.
-        await asyncio.to_thread(importlib.import_module, "airflow_provider_integry.hooks.integry")
-        from airflow_provider_integry.hooks.integry import IntegryHook
+        await asyncio.to_thread(importlib.import_module, "airflow_provider_integry.triggers.status_pool")
+        from airflow_provider_integry.hooks.looks import Wanted
+        from airflow_provider_integry.triggers.status_pool import pool_of_running_loop
 
-        # A new hook each time: the connection may have been edited meanwhile.
-        hook = IntegryHook(self.integry_conn_id, self.end_user, self.account)
-        try:
-            findings = await hook.afind(verify=self.verify)
-        except IntegryError as error:
+        wanted = Wanted(self.integry_conn_id, self.end_user, self.account)
+        with pool_of_running_loop().join(wanted, self.poll_interval_s) as seat:
+            while True:
+                event = await self._judge(await seat.look())
+                if event is not None:
+                    return event
+
+    async def _judge(self, outcome: Outcome) -> TriggerEvent | None:
+        """Return the event to fire; None to go on waiting."""
+        if self.verify and not isinstance(outcome, Exception) and outcome.findings.readiness is Readiness.READY:
+            outcome = await self._verify(outcome)
+        if isinstance(outcome, Exception):
+            return self._judge_error(outcome)
+        self._not_found = 0
+        return self._judge_findings(outcome.findings)
+
+    def _judge_error(self, error: Exception) -> TriggerEvent | None:
+        if isinstance(error, IntegryError):
             if error.retryable:
-                self.log.warning("Connection %s: %s", self.integry_conn_id, error)
+                self._say(str(error))
                 return None
             return TriggerEvent({"status": "failed", "message": f"{type(error).__name__}: {error}"})
-        except AirflowException as error:
+        if isinstance(error, AirflowException):
             # Airflow says "not defined" for a connection that is not there and for a passing failure alike.
             self._not_found += 1
-            self.log.warning("Connection %s: %s", self.integry_conn_id, error)
+            self._say(str(error))
             if self._not_found < MAX_NOT_FOUND:
                 return None
             return TriggerEvent({"status": "failed", "message": str(error), "retryable": True})
-        self._not_found = 0
+        raise error
+
+    def _judge_findings(self, findings: Findings) -> TriggerEvent | None:
         if findings.readiness is Readiness.READY:
             return TriggerEvent({"status": "ready"})
-        self.log.info("Connection %s is %s. %s", self.integry_conn_id, findings.readiness, findings.reason)
+        self._say(f"it is {findings.readiness}. {findings.reason}")
         return None
+
+    async def _verify(self, look: Look) -> Look | Exception:
+        """Ask the API too."""
+        assert look.hook is not None
+        hook = look.hook.for_user(self.end_user, self.account)
+        try:
+            return look._replace(findings=await hook.afind(verify=True, is_granted=True))
+        except (IntegryError, AirflowException) as error:
+            return error
+
+    def _say(self, text: str) -> None:
+        """Log what is waited for, when it changes: thousands of sensors look every minute."""
+        if text != self._said:
+            self._said = text
+            self.log.info("Connection %s: %s", self.integry_conn_id, text)

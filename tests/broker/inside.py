@@ -41,6 +41,9 @@ class Heard:
     def imported(self, row: Authorization, subject: Subject) -> None:
         self.words.append("imported")
 
+    def authorized(self, row: Authorization, owner: str) -> None:
+        self.words.append("authorized")
+
 
 class Inside:
     """One process with the database; `ask` does what `dag.test()` does.

@@ -129,7 +129,7 @@ class NoEvents:
     def refreshed(self, row, seconds):
         """Do nothing."""
 
-    recovered = failed = imported = refreshed
+    recovered = failed = imported = authorized = refreshed
 
 
 @dataclass

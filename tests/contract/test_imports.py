@@ -117,7 +117,7 @@ result["heavy"] = [one for one in {HEAVY!r} + ("airflow",) if one in sys.modules
     assert [one for one in heavy if one not in ("jwt", "cryptography") or name != ".settings"] == []
 
 
-PARSED = modules_of("operators", "sensors", "keep_alive.py")
+PARSED = modules_of("operators", "sensors", "keep_alive.py", "assets.py", "links.py")
 
 
 @pytest.mark.parametrize("names", [*([one] for one in PARSED), PARSED], ids=lambda names: "+".join(names)[-60:])
@@ -149,7 +149,9 @@ import airflow.sdk.definitions.mappedoperator
 before = set(sys.modules)
 from {PACKAGE}.operators.activity import IntegryActivityOperator
 from {PACKAGE}.sensors.authorization import IntegryAuthorizationSensor
-with DAG("d", schedule=None) as dag:
+from {PACKAGE}.assets import any_authorization_asset, authorization_asset, authorization_lost_asset
+lost = authorization_lost_asset("x") | any_authorization_asset("x")
+with DAG("d", schedule=authorization_asset("x", "user 1") | lost) as dag:
     ready = IntegryAuthorizationSensor(task_id="ready", integry_conn_id="x")
     one = IntegryActivityOperator(task_id="one", integry_conn_id="x", activity="a", inputs={{"b": "{{{{ ds }}}}"}})
     many = IntegryActivityOperator.partial(task_id="many", integry_conn_id="x", activity="a").expand(inputs=[{{}}])

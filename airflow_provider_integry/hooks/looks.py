@@ -1,0 +1,125 @@
+"""One look at many authorizations: each connection is read once, and the broker is asked once for all."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import AsyncIterator, Collection, Sequence
+from typing import NamedTuple
+
+from airflow_provider_integry.auth.readiness import Readiness
+from airflow_provider_integry.authorizations.choose import check_end_user, is_kept
+from airflow_provider_integry.authorizations.status_reader import Asked, StatusReader
+from airflow_provider_integry.errors import IntegryError, MissingFieldError
+from airflow_provider_integry.hooks.integry import IntegryHook
+from airflow_provider_integry.hooks.probe import Findings, find_readiness
+
+# A connection that cannot be read so soon (a secrets backend that hangs) keeps its own sensors waiting, and
+# nobody else's.
+LOOK_UP_S = 2.0
+
+
+class Wanted(NamedTuple):
+    """An authorization that somebody waits for."""
+
+    conn_id: str
+    end_user: str | None = None
+    account: str | None = None
+
+
+class Look(NamedTuple):
+    """What one look has found.
+
+    Attributes:
+        findings: Where the authorization stands, as far as fields and what is kept tell.
+        hook: A hook of the connection, as it was read; None where a field is empty.
+    """
+
+    findings: Findings
+    hook: IntegryHook | None = None
+
+
+Outcome = Look | Exception
+
+
+class Looker:
+    """Looks at authorizations; one per event loop.
+
+    Args:
+        reader: Asks the broker.
+    """
+
+    def __init__(self, reader: StatusReader | None = None) -> None:
+        self._reader = reader or StatusReader()
+        self._openings: dict[str, asyncio.Task[Outcome]] = {}
+
+    async def look(self, wanted: Collection[Wanted]) -> AsyncIterator[tuple[Wanted, Outcome]]:
+        """Give each authorization with what was found, as soon as it is; those of a connection that hangs never."""
+        by_conn_id: dict[str, list[Wanted]] = defaultdict(list)
+        for one in wanted:
+            by_conn_id[one.conn_id].append(one)
+        asked: list[tuple[Wanted, IntegryHook]] = []
+        for conn_id, opened in (await self._open_all(by_conn_id)).items():
+            if isinstance(opened, Exception) or opened.hook is None:
+                for one in by_conn_id[conn_id]:
+                    yield one, opened
+                continue
+            # Thousands of end users: their checks would hold up the loop.
+            for one, outcome in await asyncio.to_thread(_judge_all, by_conn_id[conn_id], opened.hook):
+                if outcome is None:
+                    asked.append((one, opened.hook))
+                else:
+                    yield one, outcome
+        if asked:
+            statuses = await self._reader.read([Asked(hook.settings, *one[1:]) for one, hook in asked])
+            for (one, hook), status in zip(asked, statuses, strict=True):
+                if isinstance(status, IntegryError):
+                    yield one, status
+                else:
+                    told = status
+                    yield one, Look(find_readiness(lambda: None, None, lambda told=told: told), hook)  # type: ignore[misc]
+
+    def close(self) -> None:
+        """Give up what is on its way."""
+        for task in self._openings.values():
+            task.cancel()
+        self._openings.clear()
+
+    async def _open_all(self, conn_ids: Collection[str]) -> dict[str, Outcome]:
+        """Read connections; one that hangs is waited for once, and used when it has come in the end."""
+        new = [self._begin(conn_id) for conn_id in conn_ids if conn_id not in self._openings]
+        if new:
+            await asyncio.wait(new, timeout=LOOK_UP_S)
+        done = [conn_id for conn_id in conn_ids if conn_id in self._openings and self._openings[conn_id].done()]
+        return {conn_id: self._openings.pop(conn_id).result() for conn_id in done}
+
+    def _begin(self, conn_id: str) -> asyncio.Task[Outcome]:
+        task = self._openings[conn_id] = asyncio.create_task(_open(conn_id))
+        return task
+
+
+async def _open(conn_id: str) -> Outcome:
+    """Read and check one connection."""
+    # A new hook each time: the connection may have been edited meanwhile.
+    hook = IntegryHook(conn_id)
+    try:
+        await hook.acheck()
+    except MissingFieldError as error:
+        return Look(Findings(Readiness.PENDING, str(error)))
+    except Exception as error:  # noqa: BLE001 - whoever waits for this connection decides what it means
+        return error
+    return Look(Findings(Readiness.READY), hook)
+
+
+def _judge_all(wanted: Sequence[Wanted], hook: IntegryHook) -> list[tuple[Wanted, Outcome | None]]:
+    """Return what a connection's fields tell about its authorizations; None where the broker is to be asked."""
+    ready = None if is_kept(hook.settings) else Look(Findings(Readiness.READY), hook)
+    return [(one, _find_problem(one, hook) or ready) for one in wanted]
+
+
+def _find_problem(one: Wanted, hook: IntegryHook) -> Exception | None:
+    try:
+        check_end_user(hook.settings, one.end_user, one.account)
+    except Exception as error:  # noqa: BLE001 - as above
+        return error
+    return None
