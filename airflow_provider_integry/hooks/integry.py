@@ -183,6 +183,15 @@ class IntegryHook(BaseHook):
             " use hook.get_conn() or hook.auth."
         )
 
+    @property
+    def kept_values(self) -> dict[str, str]:
+        """What was kept of the service's answers when somebody authorized; see field 'kept_values'.
+
+        Raises:
+            AuthorizationError: There is no grant.
+        """
+        return dict(self._source().get().kept)
+
     # -- activities --------------------------------------------------------------------------------
 
     def run(self, activity: str, inputs: Mapping[str, Any] | None = None) -> Any:

@@ -79,7 +79,11 @@ def test_the_request_of_rfc_8628_section_3_1():
 
 def test_a_client_with_a_secret_authenticates_and_names_what_it_is_for():
     settings = replace(
-        SETTINGS, client_auth="client_secret_basic", client_secret=Secret("s"), audience="aud", resource="https://r.example"
+        SETTINGS,
+        client_auth="client_secret_basic",
+        client_secret=Secret("s"),
+        audience="aud",
+        resource="https://r.example",
     )
     request = build_device_request(settings, URL)
     assert request.header("Authorization") == "Basic MTQwNjAyMDczMDpz"
