@@ -136,7 +136,7 @@ def test_a_code_lives_as_long_as_the_service_says_within_reason(told, life_s):
         ({"user_code": ...}, "user_code"),
         ({"user_code": "A" * 65}, "user_code"),
         ({"user_code": "AB\x1b[2J"}, "user_code"),
-        ({"user_code": "АВ-12"}, "user_code"),
+        ({"user_code": "\u0410\u0412-12"}, "user_code"),
         ({"verification_uri": ...}, "no verification_uri"),
         ({"verification_uri": "http://example.com/device"}, "uses http"),
         ({"verification_uri": "javascript:alert(1)"}, "can be called"),
