@@ -200,9 +200,7 @@ def _is_passing() -> ColumnElement[bool]:
     names = [
         name
         for name in dir(errors)
-        if isinstance(kind := getattr(errors, name), type)
-        and issubclass(kind, errors.IntegryError)
-        and kind.retryable
+        if isinstance(kind := getattr(errors, name), type) and issubclass(kind, errors.IntegryError) and kind.retryable
     ]
     return or_(*(table.c.error.startswith(f'{{"error":"{name}"', autoescape=True) for name in names))
 

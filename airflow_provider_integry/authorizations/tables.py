@@ -83,9 +83,7 @@ authorization = Table(
     Index("idx_integry_authorization_refreshed_at", "refreshed_at"),
     # For the list of authorizations: most of what it asks of a row is in here, so that the encrypted parts
     # of all the others stay unread.
-    Index(
-        "idx_integry_authorization_standing", "conn_id", "team_name", "is_grant", "binding", "state", "error_at"
-    ),
+    Index("idx_integry_authorization_standing", "conn_id", "team_name", "is_grant", "binding", "state", "error_at"),
     Index("idx_integry_authorization_end_user", "end_user"),
     Index("idx_integry_authorization_account_name", "account_name"),
 )

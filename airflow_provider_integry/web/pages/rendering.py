@@ -25,7 +25,11 @@ _FOLDER = Path(__file__).parent.parent / "templates"
 @cache
 def _environment() -> Environment:
     found = Environment(
-        loader=FileSystemLoader(_FOLDER), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=FileSystemLoader(_FOLDER),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     found.filters.update(
         exact_time=words.exact_time,
