@@ -285,10 +285,8 @@ class Consents:
         yield from self._store_given(row, subject, given, problem)
 
     def _identify(self, settings: ConnectionSettings, given: Given) -> Steps[tuple[Account | None, str]]:
-        auth = settings.auth
-        assert isinstance(auth, OAuth1Consent | OAuth2Settings)
         try:
-            account = yield from find_account(settings, credentials_of(auth, given), given.kept)
+            account = yield from find_account(settings, credentials_of(settings, given), given.kept)
         except IntegryError as error:
             # The grant is good all the same: it must not be lost for this.
             log.warning("Connection '%s': the account could not be looked up: %s", settings.conn_id, error)
@@ -353,6 +351,13 @@ def _returned(found: Mapping[str, str]) -> str:
     if len(text) > MAX_RETURNED:
         raise CallbackError(f"its state has more than {MAX_RETURNED} characters")
     return digest_state(kind, text)
+
+
+def _is_other(before: Authorization, account: Account | None) -> bool:
+    """Return whether a grant would take the place of somebody else's, or may do so."""
+    if before.account_id is None or before.state == "revoked":
+        return False
+    return account is None or _cut(account.id) != before.account_id
 
 
 def _cut(text: str | None) -> str | None:

@@ -18,6 +18,7 @@ from airflow_provider_integry.web.api.routes import build_router
 from airflow_provider_integry.web.headers import SafeHeaders
 from airflow_provider_integry.web.pages import authorizations
 from airflow_provider_integry.web.pages.rendering import render_login, render_refusal
+from airflow_provider_integry.web.public import callback
 from airflow_provider_integry.web.refusals import PageError
 
 _STATIC = Path(__file__).parent / "static"
@@ -45,6 +46,7 @@ def build_app() -> FastAPI:
     )
     app.include_router(build_router(Broker()))
     app.include_router(authorizations.build_router())
+    app.include_router(callback.build_router())
     app.mount("/static", StaticFiles(directory=_STATIC), name="static")
     app.add_exception_handler(PageError, _refuse)
     app.add_exception_handler(IntegryError, _fail)
