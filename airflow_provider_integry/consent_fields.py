@@ -10,8 +10,7 @@ KEPT_FIELD = Field(
     "kept_values",
     "Kept values",
     "What to keep of the service's answers with the grant, as a JSON object of names and JMESPaths into"
-    ' {"callback": {...}, "answer": {...}}; tasks find them as hook.kept_values. No secrets here: this'
-    " field is shown.",
+    ' {"callback": {...}, "answer": {...}}; tasks find them as hook.kept_values. This field is shown.',
     "object",
     placeholder='{"instance_url": "answer.instance_url", "realm": "callback.realmId"}',
 )
