@@ -14,7 +14,6 @@ from airflow_provider_integry.auth.credentials import (
     ApiKeyPair,
     Basic,
     Credentials,
-    OAuth1,
     check_cookie_text,
     check_header_name,
     check_header_text,
@@ -24,18 +23,24 @@ from airflow_provider_integry.auth.expiry_rule import ExpiryRule
 from airflow_provider_integry.auth.hmac_signing import HmacSigned
 from airflow_provider_integry.auth.jwt import JwtLogin, JwtSigning
 from airflow_provider_integry.auth.keys import check_signing_key, normalize_pem
+from airflow_provider_integry.auth.oauth1_consent import OAuth1Consent
 from airflow_provider_integry.auth.oauth2 import GIVEN_GRANTS, OAuth2Settings
 from airflow_provider_integry.auth.token import TokenShape
+from airflow_provider_integry.auth_values import (
+    EmptyFieldError,
+    check_path,
+    read_headers,
+    read_kept,
+    read_texts,
+    read_url,
+)
 from airflow_provider_integry.errors import CredentialFormatError, UrlNotAllowedError
 from airflow_provider_integry.field_values import FieldValues
+from airflow_provider_integry.oauth1_settings import build_oauth1
 from airflow_provider_integry.secret import Secret
 from airflow_provider_integry.urls import check_url, join_url
 
-
-class EmptyFieldError(CredentialFormatError):
-    """A field is empty that the other fields' values make necessary."""
-
-
+AuthSettings = Credentials | OAuth1Consent | OAuth2Settings | JwtSigning | JwtLogin
 _UNITS_S = {"seconds": 1.0, "milliseconds": 0.001, "minutes": 60.0}
 _DAY_S = 86_400.0
 # More than anybody keeps a grant.
@@ -43,9 +48,7 @@ _MOST_DAYS = 36_500.0
 _SEPARATORS = {"space": " ", "comma": ",", "plus": "+"}
 
 
-def build_auth(
-    conn_type: str, values: FieldValues, base_url: str | None
-) -> Credentials | OAuth2Settings | JwtSigning | JwtLogin:
+def build_auth(conn_type: str, values: FieldValues, base_url: str | None) -> AuthSettings:
     """Return the credentials of a connection, or how to get them.
 
     Args:
@@ -57,33 +60,6 @@ def build_auth(
         UrlNotAllowedError: An endpoint may not be called; `what` is the field.
     """
     return _BUILDERS[conn_type](values, base_url)
-
-
-def _build_oauth1(values: FieldValues, base_url: str | None) -> OAuth1:
-    method = values.word("signature_method")
-    pem = values.secret("private_key")
-    if method.startswith("RSA"):
-        if not pem:
-            raise EmptyFieldError("private_key", f"is empty, and needed for {method}; fill in the PEM")
-        pem = check_signing_key(pem, "RS256", "private_key")
-    elif not values.secret("consumer_secret"):
-        raise EmptyFieldError("consumer_secret", f"is empty, and needed for {method}; fill it in")
-    realm = values.text("realm")
-    if realm:
-        check_header_text(realm, "realm")
-        if '"' in realm or "\\" in realm:
-            raise CredentialFormatError("realm", "holds a quote or backslash; remove it")
-    return OAuth1(
-        consumer_key=check_no_controls(values.word("consumer_key"), "consumer_key"),
-        consumer_secret=values.secret("consumer_secret") or Secret(""),
-        token=values.secret("oauth_token"),
-        token_secret=values.secret("oauth_token_secret"),
-        signature_method=cast("Any", method),
-        realm=realm,
-        private_key=pem,
-        placement=cast("Any", values.word("placement")),
-        has_body_hash=values.boolean("body_hash"),
-    )
 
 
 def _build_oauth2(values: FieldValues, base_url: str | None) -> OAuth2Settings:
@@ -98,9 +74,9 @@ def _build_oauth2(values: FieldValues, base_url: str | None) -> OAuth2Settings:
     signs = grant_type == "jwt_bearer" or client_auth == "private_key_jwt"
     return OAuth2Settings(
         grant_type=cast("Any", grant_type),
-        exchange_url=_read_url(values, "exchange_url"),
-        refresh_url=_read_url(values, "refresh_url"),
-        issuer=_read_url(values, "issuer"),
+        exchange_url=read_url(values, "exchange_url"),
+        refresh_url=read_url(values, "refresh_url"),
+        issuer=read_url(values, "issuer"),
         assertion=_build_assertion(values, needed_for=grant_type if signs else None),
         assertion_audience=values.text("assertion_audience"),
         param_names=read_texts(values.mapping("param_names"), "param_names"),
@@ -129,19 +105,16 @@ def _build_oauth2(values: FieldValues, base_url: str | None) -> OAuth2Settings:
 
 
 def _build_consent(values: FieldValues) -> CodeConsent:
-    kept = read_texts(values.mapping("kept_values"), "kept_values")
-    for path in kept.values():
-        check_path(path, "kept_values")
     return CodeConsent(
-        authorize_url=_read_url(values, "authorize_url"),
+        authorize_url=read_url(values, "authorize_url"),
         params=read_texts(values.mapping("authorize_params"), "authorize_params"),
         pkce=cast("Any", values.word("pkce")),
         response_mode=cast("Any", values.word("response_mode")),
-        par_url=_read_url(values, "par_url"),
-        device_url=_read_url(values, "device_url"),
-        revoke_url=_read_url(values, "revoke_url"),
+        par_url=read_url(values, "par_url"),
+        device_url=read_url(values, "device_url"),
+        revoke_url=read_url(values, "revoke_url"),
         signature=_build_signature(values),
-        kept=kept,
+        kept=read_kept(values),
     )
 
 
@@ -216,11 +189,6 @@ def _build_assertion(values: FieldValues, *, needed_for: str | None) -> Assertio
         subject=values.text("subject"),
         claims=values.mapping("assertion_claims"),
     )
-
-
-def _read_url(values: FieldValues, name: str) -> str | None:
-    url = values.text(name)
-    return check_url(url, name, allow_http=values.boolean("allow_http")) if url else None
 
 
 def _build_api_key(values: FieldValues, base_url: str | None) -> ApiKey:
@@ -345,24 +313,6 @@ def _shape(values: FieldValues, lifetime_s: float | None) -> TokenShape:
     return shape
 
 
-def check_path(path: str | None, what: str) -> None:
-    """Refuse a text that is no JMESPath.
-
-    Raises:
-        CredentialFormatError: It does not compile.
-    """
-    if path is None:
-        return
-    # Lazy for start-up cost: few connections name a path.
-    import jmespath
-    from jmespath.exceptions import JMESPathError
-
-    try:
-        jmespath.compile(path)
-    except JMESPathError:
-        raise CredentialFormatError(what, f"'{path[:80]}' is not a JMESPath; write 'data.token'") from None
-
-
 def _prefix(word: str, what: str) -> str:
     """Return the prefix with its separator: a space, unless it ends in '='."""
     if word.lower() == "none":
@@ -371,37 +321,8 @@ def _prefix(word: str, what: str) -> str:
     return word if word.endswith("=") else f"{word} "
 
 
-def read_texts(values: Mapping[str, Any], what: str) -> dict[str, str]:
-    """Return a JSON object of texts, numbers and switches as texts.
-
-    Raises:
-        CredentialFormatError: A value is null, a list or an object.
-    """
-    for name, value in values.items():
-        if value is None or isinstance(value, dict | list):
-            raise CredentialFormatError(what, f"'{name[:80]}' is not text; give a JSON object of texts")
-    return {name: _text(value) for name, value in values.items()}
-
-
-def read_headers(values: Mapping[str, Any], what: str) -> dict[str, str]:
-    """Return a JSON object of header names and texts.
-
-    Raises:
-        CredentialFormatError: A name or a value that no header can have.
-    """
-    pairs = read_texts(values, what)
-    for name, value in pairs.items():
-        check_header_name(name, what)
-        check_header_text(value, what)
-    return pairs
-
-
-def _text(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-_BUILDERS: Mapping[str, Callable[[FieldValues, str | None], Credentials | OAuth2Settings | JwtSigning | JwtLogin]] = {
-    "integry_oauth1": _build_oauth1,
+_BUILDERS: Mapping[str, Callable[[FieldValues, str | None], AuthSettings]] = {
+    "integry_oauth1": build_oauth1,
     "integry_oauth2": _build_oauth2,
     "integry_api_key": _build_api_key,
     "integry_api_key_secret": _build_api_key_secret,
@@ -410,4 +331,13 @@ _BUILDERS: Mapping[str, Callable[[FieldValues, str | None], Credentials | OAuth2
     "integry_basic": _build_basic,
     "integry_basic_url": _build_basic,
 }
-__all__ = ["EmptyFieldError", "build_auth", "check_path", "normalize_pem", "read_expiry_rule", "read_texts"]
+__all__ = [
+    "AuthSettings",
+    "EmptyFieldError",
+    "build_auth",
+    "check_path",
+    "normalize_pem",
+    "read_expiry_rule",
+    "read_headers",
+    "read_texts",
+]

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from airflow_provider_integry.connection_fields import Field
+from dataclasses import replace
+
+from airflow_provider_integry.connection_fields import Field, in_section
 
 KEPT_FIELD = Field(
     "kept_values",
     "Kept values",
     "What to keep of the service's answers with the grant, as a JSON object of names and JMESPaths into"
-    ' {"callback": {...}, "answer": {...}}; tasks find them as hook.kept_values. No secrets here.',
+    ' {"callback": {...}, "answer": {...}}; tasks find them as hook.kept_values. This field is shown.',
     "object",
     placeholder='{"instance_url": "answer.instance_url", "realm": "callback.realmId"}',
 )
@@ -60,9 +62,52 @@ OAUTH2_CONSENT_FIELDS: tuple[Field, ...] = (
         "signed_callback",
         "Signed callback",
         "For services that sign the redirect with the client secret, as a JSON object: 'parameter', 'hash', 'encoding'"
-        " and 'escaping'; what is left out is Shopify's.",
+        " and 'escaping'; what is left out is Shopify's. This field is shown.",
         "object",
         placeholder='{"parameter": "hmac", "hash": "sha256", "encoding": "hex"}',
     ),
     KEPT_FIELD,
+)
+OAUTH1_CONSENT_FIELDS: tuple[Field, ...] = in_section(
+    "Consent (instead of an access token)",
+    Field(
+        "request_url",
+        "Temporary credentials endpoint",
+        "Where a consent begins; also called request token URL. Fill in the three URLs and leave the access token"
+        " empty: somebody then gives consent on the service's own page; see 'Authorizations' in Airflow's navigation.",
+        "url",
+        placeholder="https://api.example.com/oauth/request_token",
+    ),
+    Field(
+        "authorize_url",
+        "Consent page",
+        "URL of the service's consent page; also called authorize URL.",
+        "url",
+        placeholder="https://www.example.com/oauth/authorize",
+    ),
+    Field(
+        "access_url",
+        "Token endpoint",
+        "Where a consent is traded for the account's token; also called access token URL.",
+        "url",
+        placeholder="https://api.example.com/oauth/access_token",
+    ),
+    replace(CONSENT_PARAMS_FIELD, placeholder='{"expiration": "never", "scope": "read,write"}'),
+    Field(
+        "exchange_method",
+        "Endpoints take",
+        "How the two endpoints are called.",
+        "choice",
+        choices=("POST", "GET"),
+        default="POST",
+    ),
+    Field(
+        "unconfirmed_callback",
+        "Accept an unconfirmed callback",
+        "For a service that is known to leave oauth_callback_confirmed=true out of its answers. Leave it off"
+        " otherwise: it tells OAuth 1.0a from its unsafe forerunner.",
+        "boolean",
+        default=False,
+    ),
+    replace(KEPT_FIELD, placeholder='{"user_id": "answer.user_id", "realm": "callback.realmId"}'),
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from airflow_provider_integry.connection_fields import EXPIRED_FIELDS, HEADER_FIELDS, Field, by_section
-from airflow_provider_integry.consent_fields import OAUTH2_CONSENT_FIELDS
+from airflow_provider_integry.consent_fields import OAUTH1_CONSENT_FIELDS, OAUTH2_CONSENT_FIELDS
 
 OAUTH1_FIELDS: tuple[Field, ...] = (
     Field(
@@ -18,7 +18,8 @@ OAUTH1_FIELDS: tuple[Field, ...] = (
     Field(
         "oauth_token",
         "Access token",
-        "The account's token. Empty: requests are signed with the application's secrets alone (two-legged).",
+        "The account's token. Empty: somebody gives consent on the service's page, where its URLs are filled in below;"
+        " otherwise requests are signed with the application's secrets alone (two-legged).",
         "secret",
     ),
     Field("oauth_token_secret", "Access token secret", "The account's token secret.", "secret"),
@@ -60,6 +61,7 @@ OAUTH1_FIELDS: tuple[Field, ...] = (
         "boolean",
         default=False,
     ),
+    *OAUTH1_CONSENT_FIELDS,
 )
 
 OAUTH2_FIELDS: tuple[Field, ...] = by_section(

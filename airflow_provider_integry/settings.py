@@ -15,15 +15,13 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from airflow_provider_integry.auth.credentials import (
-    Credentials,
     check_header_name,
     check_header_text,
     check_no_controls,
 )
 from airflow_provider_integry.auth.expiry_rule import ExpiryRule
-from airflow_provider_integry.auth.jwt import JwtLogin, JwtSigning
-from airflow_provider_integry.auth.oauth2 import OAuth2Settings
 from airflow_provider_integry.auth_settings import (
+    AuthSettings,
     EmptyFieldError,
     build_auth,
     check_path,
@@ -43,8 +41,6 @@ from airflow_provider_integry.secret import Secret
 from airflow_provider_integry.urls import check_url
 
 _IPV6 = re.compile(r"[0-9A-Fa-f]*:[0-9A-Fa-f]*:[0-9A-Fa-f:.]*")
-
-AuthSettings = Credentials | OAuth2Settings | JwtSigning | JwtLogin
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ from airflow_provider_integry.auth.jwt import (
     build_second_request,
     mint_jwt,
 )
+from airflow_provider_integry.auth.oauth1_consent import OAuth1Consent
 from airflow_provider_integry.auth.oauth2 import (
     GIVEN_GRANTS,
     Moment,
@@ -34,10 +35,15 @@ from airflow_provider_integry.auth.oauth2 import (
 from airflow_provider_integry.auth.token import Token, parse_number, parse_token_response
 from airflow_provider_integry.auth.token_errors import is_unavailable, raise_token_error
 from airflow_provider_integry.auth.wire import HttpRequest, HttpResponse, redact_url
-from airflow_provider_integry.errors import InvalidClientError, LoginRefusedError, TokenResponseError
+from airflow_provider_integry.errors import (
+    InvalidClientError,
+    LoginRefusedError,
+    NonRenewableTokenError,
+    TokenResponseError,
+)
 from airflow_provider_integry.secret import Secret
 
-TokenSettings = OAuth2Settings | JwtSigning | JwtLogin
+TokenSettings = OAuth1Consent | OAuth2Settings | JwtSigning | JwtLogin
 Steps = Generator[HttpRequest, HttpResponse, "Obtained"]
 
 
@@ -104,6 +110,8 @@ def obtain_token(
         return Obtained(mint_jwt(settings, now=now()))
     if isinstance(settings, JwtLogin):
         return Obtained((yield from _log_in(settings, now)))
+    if isinstance(settings, OAuth1Consent):
+        raise NonRenewableTokenError("A token of OAuth 1.0a comes out of somebody's consent alone: authorize again.")
     if settings.exchange_url is None and endpoint is None:
         endpoint = (yield from discover(settings)).token_endpoint
     requested_at = now()

@@ -14,6 +14,7 @@ from airflow_provider_integry.auth.credentials import OAUTH1_PARAMETERS, OAuth1
 from airflow_provider_integry.auth.keys import open_private_key
 from airflow_provider_integry.auth.wire import HttpRequest
 from airflow_provider_integry.errors import CredentialFormatError
+from airflow_provider_integry.secret import Secret
 
 FORM = "application/x-www-form-urlencoded"
 _SIGNATURE_TYPES = {
@@ -60,12 +61,27 @@ def build_client(credentials: OAuth1, *, timestamp: int | None = None, nonce: st
     )
 
 
-def sign(request: HttpRequest, credentials: OAuth1, *, timestamp: int, nonce: str) -> HttpRequest:
+def sign(
+    request: HttpRequest,
+    credentials: OAuth1,
+    *,
+    timestamp: int,
+    nonce: str,
+    callback: str | None = None,
+    verifier: Secret | None = None,
+) -> HttpRequest:
     """Return the request with the protocol's parameters in its header, query or form.
 
     A form-encoded body is part of the signature (RFC 5849 section 3.4.1.3.1); any other body only by its
     hash, where the credentials ask for one. Parameters of an earlier signature are replaced.
 
+    Args:
+        request: The request.
+        credentials: Consumer and token.
+        timestamp: UTC epoch seconds.
+        nonce: Unique text.
+        callback: Sent as `oauth_callback`, for temporary credentials (RFC 5849 section 2.1).
+        verifier: Sent as `oauth_verifier`, to trade them for a token (section 2.3).
     Raises:
         CredentialFormatError: The request cannot be signed as it is.
     """
@@ -76,6 +92,8 @@ def sign(request: HttpRequest, credentials: OAuth1, *, timestamp: int, nonce: st
     if credentials.placement == "query":
         request = replace(request, url=_without_parameters(request.url))
     client = build_client(credentials, timestamp=timestamp, nonce=nonce)
+    client.callback_uri = callback
+    client.verifier = verifier.reveal() if verifier else None
     if credentials.has_body_hash and not is_form:
         client.body_hash = _hash_body(request.body or b"", credentials.signature_method)
     try:

@@ -36,6 +36,7 @@ ClientAuth = Literal[
 BasicEncoding = Literal["rfc6749", "raw"]
 BodyFormat = Literal["form", "json"]
 FORM = "application/x-www-form-urlencoded"
+DEVICE_GRANT = "urn:ietf:params:oauth:grant-type:device_code"
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,9 +196,30 @@ def build_pushed_request(
 
     Source: RFC 9126 section 2.1.
     """
-    moment = moment or Moment()
+    return build_client_request(settings, url, params, moment)
+
+
+def build_client_request(
+    settings: OAuth2Settings, url: str, params: Mapping[str, str], moment: Moment | None = None
+) -> HttpRequest:
+    """Build a request of the client to another endpoint than the token endpoint: a form, authenticated as there.
+
+    What is declared for token requests alone (their extra parameters, `audience`, JSON, GET) is left out.
+    """
     plain = replace(settings, extra_params={}, audience=None, resource=None, method="POST", body_format="form")
-    return _build_token_request(plain, url, dict(params), moment)
+    return _build_token_request(plain, url, dict(params), moment or Moment())
+
+
+def build_device_token_request(
+    settings: OAuth2Settings, device_code: Secret, moment: Moment | None = None
+) -> HttpRequest:
+    """Build the request that asks whether somebody has entered the code of a device.
+
+    Source: RFC 8628 section 3.4.
+    """
+    moment = moment or Moment()
+    params = {"grant_type": DEVICE_GRANT, "device_code": device_code.reveal()}
+    return _build_token_request(settings, _endpoint(settings, moment), params, moment)
 
 
 def _endpoint(settings: OAuth2Settings, moment: Moment) -> str:

@@ -70,6 +70,7 @@ class Token:
         scopes: Granted scopes; None when the answer does not tell.
         token_type: As told, "Bearer" when not told.
         refresh_expires_at: When the refresh token ends, UTC epoch seconds; None when unknown or never.
+        token_secret: OAuth 1.0a: what requests are signed with beside the token, which is never sent.
     """
 
     access_token: Secret
@@ -78,6 +79,7 @@ class Token:
     scopes: tuple[str, ...] | None = None
     token_type: str = "Bearer"
     refresh_expires_at: float | None = None
+    token_secret: Secret | None = None
     fingerprint: str = field(init=False, default="")
 
     def __post_init__(self) -> None:

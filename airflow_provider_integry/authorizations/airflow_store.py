@@ -11,6 +11,8 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from airflow_provider_integry import config
+from airflow_provider_integry.authorizations.consent import Consents
+from airflow_provider_integry.authorizations.consents import ConsentStore
 from airflow_provider_integry.authorizations.crypto import check_key
 from airflow_provider_integry.authorizations.events import AirflowEvents
 from airflow_provider_integry.authorizations.journal import Journal
@@ -47,6 +49,12 @@ def local_journal() -> Journal:
 def local_refresher() -> Refresher:
     """Return this process's refresher."""
     return Refresher(local_store(), local_journal(), AirflowEvents())
+
+
+@cache
+def local_consents() -> Consents:
+    """Return what begins and ends authorizations in this process."""
+    return Consents(local_store(), ConsentStore(_engine), local_journal(), AirflowEvents(), read_settings, team_of)
 
 
 def read_settings(conn_id: str) -> ConnectionSettings | None:

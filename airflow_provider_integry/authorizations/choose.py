@@ -9,6 +9,7 @@ from airflow_provider_integry import config
 from airflow_provider_integry.auth.source import CredentialSource
 from airflow_provider_integry.authorizations.client import BrokerClient
 from airflow_provider_integry.authorizations.grant import AuthorizationKey
+from airflow_provider_integry.authorizations.links import authorize_link
 from airflow_provider_integry.authorizations.messages import Status
 from airflow_provider_integry.authorizations.subject import build_subject, check_names, is_brokered
 from airflow_provider_integry.authorizations.supply import EndpointSupplier, Supplied, Supplier
@@ -62,6 +63,14 @@ def is_kept(settings: ConnectionSettings) -> bool:
     if not is_brokered(settings):
         return False
     return build_subject(settings, AuthorizationKey(settings.conn_id)).is_grant
+
+
+def find_link(settings: ConnectionSettings, end_user: str | None, account: str | None) -> str | None:
+    """Return where an authorization can be given (again); None where nobody is asked for consent."""
+    if not is_brokered(settings):
+        return None
+    subject = build_subject(settings, AuthorizationKey(settings.conn_id, None, end_user, account))
+    return authorize_link(settings.conn_id, end_user, account) if subject.has_consent else None
 
 
 def read_status(settings: ConnectionSettings, end_user: str | None, account: str | None) -> Status | None:

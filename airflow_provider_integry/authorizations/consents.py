@@ -126,6 +126,17 @@ class ConsentStore:
         """Return the row that a callback belongs to; None where there is none."""
         return self._find(table.c.state_digest == state_digest)
 
+    def find_newest(self, digest: str, since: float) -> Consent | None:
+        """Return the row that was made last for an authorization; None where none was made after a moment.
+
+        Args:
+            digest: Which authorization.
+            since: The moment, UTC epoch seconds of the database's clock.
+        """
+        newest = select(table.c.id).where(table.c.digest == digest, table.c.created_at >= since)
+        newest = newest.order_by(table.c.created_at.desc(), table.c.id).limit(1)
+        return self._find(table.c.id == newest.scalar_subquery())
+
     def move(
         self, row: Consent, before: Outcome, after: Outcome, data: Mapping[str, Any] | None = None, **values: Any
     ) -> bool:

@@ -70,10 +70,10 @@ def _supplied(found: HandedOut) -> Supplied:
     assert secrets.access_token is not None
     now = time.time()
     expires_at = now + (row.expires_at - row.now) if row.expires_at is not None else None
-    token = Token(secrets.access_token, expires_at, token_type=secrets.token_type)
+    token = Token(secrets.access_token, expires_at, token_type=secrets.token_type, token_secret=secrets.token_secret)
     if row.scopes is not None:
         token = replace(token, scopes=tuple(row.scopes.split()))
     good_until = now + LOOK_S
     if expires_at is not None:
         good_until = min(good_until, expires_at - 1.0)
-    return Supplied(token, good_until, load_proof_key(secrets.proof_key) if secrets.proof_key else None)
+    return Supplied(token, good_until, load_proof_key(secrets.proof_key) if secrets.proof_key else None, secrets.kept)

@@ -6,11 +6,13 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, Protocol
 
 from airflow_provider_integry.secret import Secret
 
 State = Literal["active", "refused", "revoked"]
+# Types whose grants last as they are: there is nothing to renew them with.
+LASTING_TYPES = ("integry_oauth1",)
 
 # A refresh is tried this long before the end of a token, and waited for this long before it; both are
 # at most a share of the token's life, so that short tokens do not thrash.
@@ -120,6 +122,11 @@ class Authorization:
     now: float
 
     @property
+    def is_lasting(self) -> bool:
+        """Whether its token is never renewed, whatever the API says of it."""
+        return self.is_grant and self.conn_type in LASTING_TYPES
+
+    @property
     def has_live_lease(self) -> bool:
         """Whether somebody is refreshing, as far as is known."""
         return self.lease_until is not None and self.lease_until > self.now
@@ -155,6 +162,8 @@ def judge(row: Authorization, rejected: str | None = None) -> Verdict:
     """
     if row.state != "active":
         return row.state
+    if row.is_lasting:
+        return "serve" if row.is_alive() else "refused"
     if row.is_alive() and not is_forced(row, rejected):
         if row.require_at is None or row.now < row.require_at:
             is_due = row.advise_at is not None and row.now >= row.advise_at
@@ -265,7 +274,19 @@ def is_known_seed(seeds: str | None, digest: str) -> bool:
     return digest[:_SEED_CHARS] in _split_seeds(seeds)
 
 
-def is_newly_pasted(row: Authorization, digest: str) -> bool:
+class Seeded(Protocol):
+    """What tells pasted tokens from each other: two columns of a row."""
+
+    @property
+    def seed(self) -> str | None:
+        """Beginnings of the digests of tokens that were imported."""
+
+    @property
+    def state(self) -> str:
+        """Whether the grant is active, refused or revoked."""
+
+
+def is_newly_pasted(row: Seeded, digest: str) -> bool:
     """Return whether a pasted refresh token is to take the place of the grant.
 
     One that was imported before comes back only where the grant is lost anyway: somebody who has pasted a

@@ -37,13 +37,16 @@ RECENT_S = 600.0
 # What was renewed less than this ago is not idle, whatever the service tells.
 _LEAST_S = 60.0
 
-Outcome = Literal["renewed", "failed", "lost", "skipped"]
+Outcome = Literal["renewed", "failed", "lost", "skipped", "lasting"]
 Resolve = Callable[[Authorization], Awaitable["Subject | None"]]
 
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """What came of one grant; see `UnkeptGrant` for the reason."""
+    """What came of one grant; see `UnkeptGrant` for the reason.
+
+    One that has nothing to be renewed with is `lasting`, and left as it is: it does not die of idleness.
+    """
 
     outcome: Outcome
     reason: str = ""
@@ -63,6 +66,7 @@ class _Tally:
         """Count one grant."""
         if kept.outcome == "renewed":
             self.renewed += 1
+        if kept.outcome in ("renewed", "lasting"):
             return
         told = UnkeptGrant(row.id, row.conn_id, kept.reason, kept.is_passing)
         self.unkept[kept.outcome].append(told)
@@ -172,6 +176,8 @@ def keep_one(refresher: Refresher, subject: Subject, idle_s: float) -> Steps[Kep
         row: Authorization = yield Do(lambda: refresher.open(subject))
         if kept := judge_kept(row, idle_s):
             return kept
+        if refresher.read_secrets(row).refresh_token is None:
+            return Kept("lasting")
         if row.has_live_lease:
             yield Pause(0.5)
         else:

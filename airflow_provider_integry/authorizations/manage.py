@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from airflow_provider_integry.auth.oauth1_consent import OAuth1Consent
 from airflow_provider_integry.auth.oauth2 import GIVEN_GRANTS, OAuth2Settings
 from airflow_provider_integry.authorizations import metrics
 from airflow_provider_integry.authorizations.asset_events import announce_lost, announce_ready
@@ -47,6 +48,8 @@ def check_grant(settings: ConnectionSettings) -> None:
         AuthorizationError: There is no grant that could be imported or revoked.
     """
     auth = settings.auth
+    if isinstance(auth, OAuth1Consent):
+        return
     how = f"is of type '{settings.conn_type}'"
     if isinstance(auth, OAuth2Settings):
         if auth.grant_type in GIVEN_GRANTS:
@@ -55,8 +58,23 @@ def check_grant(settings: ConnectionSettings) -> None:
     raise AuthorizationError(
         f"Connection '{settings.conn_id}' {how}: its own credentials suffice, and it holds no grant. Grants belong to"
         " connections of type 'integry_oauth2' with field 'grant_type' set to"
-        " 'authorization_code' or 'refresh_token'."
+        " 'authorization_code' or 'refresh_token', or of type 'integry_oauth1' with a consent page."
     )
+
+
+def check_importable(settings: ConnectionSettings) -> None:
+    """Refuse a connection whose grant no refresh token can stand for.
+
+    Raises:
+        AuthorizationError: It holds no grant, or one of OAuth 1.0a.
+    """
+    check_grant(settings)
+    if isinstance(settings.auth, OAuth1Consent):
+        raise AuthorizationError(
+            f"Connection '{settings.conn_id}' of type '{settings.conn_type}' has no refresh tokens: its grant comes"
+            " out of a consent. Authorize it on Airflow's page 'Authorizations', or paste an access token and its"
+            " secret into the connection."
+        )
 
 
 def import_grant(
@@ -69,7 +87,7 @@ def import_grant(
     Args:
         store: Where grants are kept.
         journal: Where grants are on their way there.
-        subject: Which authorization, of a connection that `check_grant` accepts.
+        subject: Which authorization, of a connection that `check_importable` accepts.
         refresh_token: Obtained elsewhere, for the connection's client.
         owner: Who does it, for the audit log.
     Returns:

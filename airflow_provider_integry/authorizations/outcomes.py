@@ -105,6 +105,7 @@ def build_entry(
         proof_key=dump_proof_key(proof_key) if proof_key else None,
         endpoint=obtained.endpoint,
         nonce=obtained.nonce,
+        token_secret=token.token_secret,
     )
     return JournalEntry(row.digest, row.created_at, row.generation, kept, values)
 

@@ -60,7 +60,7 @@ def list_standings(
     if end_user is None:
         pages = walk_connections() if conn_id is None else iter([list(find_connections([conn_id]).values())])
         for page in pages:
-            yield from (_judge_alone(one) for one in page if one.is_ours and _is_to_be_shown(one, kept))
+            yield from (judge_alone(one) for one in page if one.is_ours and _is_to_be_shown(one, kept))
 
 
 def _list_kept(store: AuthorizationStore, conn_id: str | None, end_user: str | None) -> Iterator[Standing]:
@@ -71,10 +71,16 @@ def _list_kept(store: AuthorizationStore, conn_id: str | None, end_user: str | N
             known.clear()
         found = find_connections(names - set(known))
         known |= {name: found.get(name) for name in names - set(known)}
-        yield from (_judge_kept(row, known[row.conn_id]) for row in page)
+        yield from (judge_kept(row, known[row.conn_id]) for row in page)
 
 
-def _judge_kept(row: Authorization, found: FoundConnection | None) -> Standing:
+def judge_kept(row: Authorization, found: FoundConnection | None) -> Standing:
+    """Return where an authorization stands that something is kept of.
+
+    Args:
+        row: What is kept.
+        found: Its connection; None where there is none any more.
+    """
     key = AuthorizationKey(row.conn_id, row.team_name, row.end_user, row.account)
     status = _status_of(key, row, found)
     said = status.reason
@@ -116,10 +122,10 @@ def _is_to_be_shown(found: FoundConnection, kept: set[tuple[str, str | None, boo
     if (found.conn_id, found.team, False) not in kept:
         return True
     # A connection that is there for its end users alone needs no grant of its own.
-    return _judge_alone(found).status.readiness == Readiness.READY
+    return judge_alone(found).status.readiness == Readiness.READY
 
 
-def _judge_alone(found: FoundConnection) -> Standing:
+def judge_alone(found: FoundConnection) -> Standing:
     """Return where a connection stands that nothing is kept of."""
     key = AuthorizationKey(found.conn_id, found.team)
     if found.settings is None:

@@ -15,12 +15,12 @@ from sqlalchemy import Double, Select, case, delete, func, insert, literal, null
 from sqlalchemy.exc import IntegrityError
 
 from airflow_provider_integry.authorizations.database_errors import NO_TABLES, database_errors
-from airflow_provider_integry.authorizations.grant import Authorization, AuthorizationKey
+from airflow_provider_integry.authorizations.grant import LASTING_TYPES, Authorization, AuthorizationKey
 from airflow_provider_integry.authorizations.tables import authorization as table
 from airflow_provider_integry.authorizations.tables import epoch_now
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection, Engine
+    from sqlalchemy import ColumnElement, Connection, Engine
 
 _NAMES = tuple(item.name for item in fields(Authorization) if item.name != "now")
 
@@ -102,11 +102,28 @@ class AuthorizationStore:
         with self._reading() as connection:
             return [row for found in connection.execute(query) if (row := _build(found))]
 
+    def list_where(
+        self, condition: ColumnElement[bool], order: Sequence[ColumnElement[Any]], *, offset: int, limit: int
+    ) -> list[Authorization]:
+        """Return some authorizations in an order, without their encrypted part."""
+        query = _select(with_sealed=False).where(condition).order_by(*order)
+        return [row for found in self.run(query.offset(offset).limit(limit)) if (row := _build(found))]
+
+    def run(self, query: Select[Any]) -> list[Any]:
+        """Return what a query over the table finds.
+
+        Raises:
+            StoreNotReadyError: The tables are missing.
+            StoreUnavailableError: The database does not answer.
+        """
+        with self._reading() as connection:
+            return list(connection.execute(query))
+
     def list_idle(self, idle_s: float, *, after_id: int = 0, limit: int = 100) -> list[Authorization]:
         """Return active grants that were last renewed more than `idle_s` seconds ago.
 
         Where the service has told how long a grant may lie idle, or when it ends, those that have used half of
-        that are among them too.
+        that are among them too. Those that last without being renewed are not.
         """
         now = epoch_now()
         told_s = func.coalesce(table.c.idle_limit_s, table.c.grant_ends_at - table.c.refreshed_at)
@@ -116,6 +133,7 @@ class AuthorizationStore:
                 table.c.id > after_id,
                 table.c.state == "active",
                 table.c.is_grant,
+                table.c.conn_type.not_in(LASTING_TYPES),
                 or_(
                     table.c.refreshed_at.is_(None),
                     table.c.refreshed_at < now - literal(idle_s, Double),

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from airflow_provider_integry.auth.grants import TokenSettings
 from airflow_provider_integry.auth.jwt import JwtLogin
+from airflow_provider_integry.auth.oauth1_consent import OAuth1Consent
 from airflow_provider_integry.auth.oauth2 import GIVEN_GRANTS, OAuth2Settings
 from airflow_provider_integry.authorizations.grant import AuthorizationKey
 from airflow_provider_integry.errors import AuthorizationError, NotAuthorizedError
@@ -57,14 +58,16 @@ class Subject:
     def has_consent(self) -> bool:
         """Whether somebody can be sent to a consent page for it."""
         settings = self.settings
+        if isinstance(settings, OAuth1Consent):
+            return True
         if not isinstance(settings, OAuth2Settings) or settings.consent is None:
             return False
         return bool(settings.grant_type == "authorization_code" or settings.consent.authorize_url)
 
 
 def is_brokered(settings: ConnectionSettings) -> bool:
-    """Return whether a connection's tokens come from a token or login endpoint, and so from the broker."""
-    return isinstance(settings.auth, OAuth2Settings | JwtLogin)
+    """Return whether a connection's tokens come from an endpoint or a consent, and so from the broker."""
+    return isinstance(settings.auth, OAuth1Consent | OAuth2Settings | JwtLogin)
 
 
 def build_subject(settings: ConnectionSettings, key: AuthorizationKey) -> Subject:
@@ -75,11 +78,11 @@ def build_subject(settings: ConnectionSettings, key: AuthorizationKey) -> Subjec
         NotAuthorizedError: It acts for itself alone, and an end user or account was given.
     """
     auth = settings.auth
-    if not isinstance(auth, OAuth2Settings | JwtLogin):
+    if not isinstance(auth, OAuth1Consent | OAuth2Settings | JwtLogin):
         raise AuthorizationError(
             f"Connection '{settings.conn_id}' of type '{settings.conn_type}' needs no token from an endpoint."
         )
-    is_grant = isinstance(auth, OAuth2Settings) and auth.grant_type in GIVEN_GRANTS
+    is_grant = isinstance(auth, OAuth1Consent) or (isinstance(auth, OAuth2Settings) and auth.grant_type in GIVEN_GRANTS)
     is_pasted = isinstance(auth, OAuth2Settings) and auth.grant_type == "refresh_token"
     check_names(key)
     is_own = key.end_user is None and key.account is None
@@ -126,6 +129,10 @@ def digest_of(settings: ConnectionSettings) -> str:
 
 def _bind(settings: ConnectionSettings) -> str:
     auth = settings.auth
-    assert isinstance(auth, OAuth2Settings)
-    parts = [settings.conn_type, auth.client_id, auth.exchange_url, auth.refresh_url, auth.issuer, settings.base_url]
+    if isinstance(auth, OAuth1Consent):
+        given_to: list[str | None] = [auth.consumer.consumer_key, auth.request_url, auth.authorize_url, auth.access_url]
+    else:
+        assert isinstance(auth, OAuth2Settings)
+        given_to = [auth.client_id, auth.exchange_url, auth.refresh_url, auth.issuer]
+    parts = [settings.conn_type, *given_to, settings.base_url]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()

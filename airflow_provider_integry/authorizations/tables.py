@@ -81,6 +81,11 @@ authorization = Table(
     Column("error_at", Double),
     Column("created_at", Double, nullable=False),
     Index("idx_integry_authorization_refreshed_at", "refreshed_at"),
+    # For the list of authorizations: most of what it asks of a row is in here, so that the encrypted parts
+    # of all the others stay unread.
+    Index("idx_integry_authorization_standing", "conn_id", "team_name", "is_grant", "binding", "state", "error_at"),
+    Index("idx_integry_authorization_end_user", "end_user"),
+    Index("idx_integry_authorization_account_name", "account_name"),
 )
 
 # Authorizations that were begun and are not over for longer than a quarter of an hour.
@@ -140,3 +145,21 @@ def _epoch_now_mysql(element: epoch_now, compiler: Any, **options: Any) -> str:
     # Not UNIX_TIMESTAMP(SYSDATE()): that takes local time back to UTC, and is an hour off in the hour that
     # summer time ends with.
     return "(TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6)) / 1e6)"
+
+
+class exactly(FunctionElement[str]):  # noqa: N801 - as above
+    """A text as it is written, to group by: some databases take `CRM`, `crm` and `crm ` for the same."""
+
+    type = Text()
+    inherit_cache = True
+
+
+@compiles(exactly)
+def _exactly(element: exactly, compiler: Any, **options: Any) -> str:
+    return str(compiler.process(element.clauses, **options))
+
+
+@compiles(exactly, "mysql")
+@compiles(exactly, "mariadb")
+def _exactly_mysql(element: exactly, compiler: Any, **options: Any) -> str:
+    return f"HEX({compiler.process(element.clauses, **options)})"

@@ -14,11 +14,13 @@ from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from typing import NamedTuple
 
-from airflow_provider_integry.auth.credentials import ApiKey, BearerToken, DPoPToken
+from airflow_provider_integry.auth.credentials import OAuth1
 from airflow_provider_integry.auth.grants import TokenSettings
 from airflow_provider_integry.auth.jwt import JwtLogin, JwtSigning
+from airflow_provider_integry.auth.oauth1_consent import OAuth1Consent
 from airflow_provider_integry.auth.oauth2 import OAuth2Settings
 from airflow_provider_integry.auth.source import CombinedSource, CredentialSource, Issued, StaticSource
+from airflow_provider_integry.authorizations.issuing import build_credentials
 from airflow_provider_integry.authorizations.subject import digest_of
 from airflow_provider_integry.authorizations.supply import EndpointSupplier, Supplied, Supplier
 from airflow_provider_integry.errors import AuthorizationError, IntegryError, RequestTimeoutError
@@ -192,12 +194,10 @@ class TokenSource:
 
     def _issue(self, supplied: Supplied | None) -> Issued:
         assert supplied is not None
-        token, settings = supplied.token, self._settings
-        if isinstance(settings, JwtLogin) and settings.cookie_name:
-            return Issued(ApiKey(token.access_token, "cookie", settings.cookie_name), token.fingerprint)
-        if supplied.proof_key and token.token_type.lower() == "dpop":
-            return Issued(DPoPToken(token.access_token, supplied.proof_key, dict(self._nonces)), token.fingerprint)
-        return Issued(BearerToken(token.access_token, settings.header_name, settings.header_prefix), token.fingerprint)
+        token = supplied.token
+        credentials = build_credentials(self._settings, token, supplied.proof_key, dict(self._nonces))
+        # With OAuth 1.0a nothing could be renewed: a 401 is the caller's to hear of.
+        return Issued(credentials, None if isinstance(credentials, OAuth1) else token.fingerprint, supplied.kept)
 
     def _too_slow(self) -> RequestTimeoutError:
         return RequestTimeoutError(f"Connection '{self._conn_id}'", "no token in the time that there was to wait")
@@ -233,7 +233,7 @@ def source_for(
     """
     auth = settings.auth
     source: CredentialSource
-    if isinstance(auth, OAuth2Settings | JwtSigning | JwtLogin):
+    if isinstance(auth, OAuth1Consent | OAuth2Settings | JwtSigning | JwtLogin):
         key = f"{digest_of(settings)} {name}"
         with _sources_lock:
             found = _sources.get(key)

@@ -38,6 +38,23 @@ VERIFY = Arg(
     help="Obtain a token with it at once, and say what came of it (exit status 1 when it is refused)",
     action="store_true",
 )
+DEVICE = Arg(
+    ("--device",),
+    help=(
+        "Show a code to enter on any device (RFC 8628), where the service has such codes; for machines that no browser"
+        " is sent back to"
+    ),
+    action="store_true",
+)
+NO_WAIT = Arg(("--no-wait",), help="Print the link and end", action="store_true")
+TIMEOUT = Arg(
+    ("--timeout",),
+    help="Seconds to wait for somebody to authorize (default: %(default)s)",
+    metavar="SECONDS",
+    type=float,
+    default=600.0,
+)
+LOCAL_ONLY = Arg(("--local-only",), help="Wipe it here, and do not tell the service", action="store_true")
 TO_REVISION = Arg(("--revision",), help="Revision to migrate to (default: the newest)", metavar="ID")
 BACK_TO_REVISION = Arg(
     ("--revision",), help="Revision to go back to; 'base' removes the tables", metavar="ID", required=True
@@ -103,14 +120,37 @@ COMMANDS: list[CLICommand] = [
                 args=(CONN_ID, END_USER, ACCOUNT, FILE, VERIFY, ARG_VERBOSE),
             ),
             ActionCommand(
-                name="revoke",
-                help="Wipe a grant",
+                name="authorize",
+                help="Ask somebody for consent, and wait for it",
                 description=(
-                    "Wipe a grant in Airflow's database, so that no task gets a token from it any more. The service"
-                    " is not told: tokens that tasks hold already work until they end, so revoke the grant there too."
+                    "Print the link to the page on which somebody authorizes the connection, wait until that is done,"
+                    " and tell the account and its scopes. Exit status 1 when it is denied, or when nobody does it in"
+                    " time."
+                ),
+                epilog="Example: airflow integry authorize slack_acme --end-user acme",
+                func=lazy_load_command(f"{_PACKAGE}.authorize.authorize"),
+                args=(CONN_ID, END_USER, ACCOUNT, DEVICE, NO_WAIT, TIMEOUT, ARG_YES, ARG_VERBOSE),
+            ),
+            ActionCommand(
+                name="test",
+                help="Try an authorization against its API",
+                description=(
+                    "Obtain a token, renewing it only where that is needed, and ask the API whose account it is. Works"
+                    " for connections with keys, passwords and signed JWTs too. Exit status 1 when it does not work."
+                ),
+                func=lazy_load_command(f"{_PACKAGE}.authorize.test"),
+                args=(CONN_ID, END_USER, ACCOUNT, ARG_VERBOSE),
+            ),
+            ActionCommand(
+                name="revoke",
+                help="Give a grant back to its service, and wipe it",
+                description=(
+                    "Revoke a grant at its service, where that has an endpoint for it (RFC 7009), and wipe it in"
+                    " Airflow's database in any case, so that no task gets a token from it any more. Says whether the"
+                    " service was told: where it was not, tokens that tasks hold already work until they end."
                 ),
                 func=lazy_load_command(f"{_PACKAGE}.grants.revoke"),
-                args=(CONN_ID, END_USER, ACCOUNT, ARG_YES, ARG_VERBOSE),
+                args=(CONN_ID, END_USER, ACCOUNT, LOCAL_ONLY, ARG_YES, ARG_VERBOSE),
             ),
             ActionCommand(
                 name="rotate-keys",

@@ -1,10 +1,11 @@
-"""``airflow integry import`` and ``airflow integry revoke``: one grant, replaced or wiped."""
+"""``airflow integry import`` and ``airflow integry revoke``: one grant, replaced, or given back and wiped."""
 
 from __future__ import annotations
 
 import getpass
 import sys
 from argparse import Namespace
+from contextlib import closing
 from pathlib import Path
 
 from airflow.utils.platform import getuser
@@ -16,15 +17,16 @@ from airflow_provider_integry.authorizations.airflow_store import (
     read_settings,
     team_of,
 )
-from airflow_provider_integry.authorizations.choose import check_end_user
 from airflow_provider_integry.authorizations.grant import AuthorizationKey
-from airflow_provider_integry.authorizations.manage import check_grant, import_grant, revoke_grant
+from airflow_provider_integry.authorizations.manage import check_grant, check_importable, import_grant
+from airflow_provider_integry.authorizations.revoke import revoke_authorization
 from airflow_provider_integry.authorizations.steps import run_steps
-from airflow_provider_integry.authorizations.subject import Subject, build_subject
+from airflow_provider_integry.authorizations.subject import Subject
+from airflow_provider_integry.cli.chosen import build, find_settings, name_of
 from airflow_provider_integry.cli.command import command, confirm
+from airflow_provider_integry.cli.output import make_printable
 from airflow_provider_integry.errors import ConfigurationError, IntegryError
 from airflow_provider_integry.secret import Secret
-from airflow_provider_integry.settings import ConnectionSettings
 
 # Longer than any refresh token; a wrong file is noticed before it is read into memory.
 MAX_TOKEN_CHARS = 100_000
@@ -33,50 +35,44 @@ MAX_TOKEN_CHARS = 100_000
 @command()
 def import_token(args: Namespace) -> None:
     """Make a refresh token the grant of a connection."""
-    subject = _find_subject(args)
+    settings = find_settings(args.conn_id)
+    check_importable(settings)
+    subject = build(settings, args)
     token = _read_token(args.file, subject)
     row = import_grant(local_store(), local_journal(), subject, token, owner=getuser())
-    print(f"Authorization {row.id} of {_name(row.conn_id, args)} has the imported grant now.")
+    print(f"Authorization {row.id} of {name_of(args)} has the imported grant now.")
     if args.verify:
         _verify(subject)
 
 
 @command()
 def revoke(args: Namespace) -> None:
-    """Wipe a grant."""
-    name = _name(args.conn_id, args)
+    """Give a grant back to its service, and wipe it."""
+    name = name_of(args)
     key = AuthorizationKey(args.conn_id, team_of(args.conn_id), args.end_user, args.account)
-    row = local_store().find(key.digest)
-    if row is None:
+    if local_store().find(key.digest) is None:
         raise SystemExit(f"Nothing is kept of {name}.")
-    seed_digest = _find_pasted(args)
+    subject = _find_revocable(args)
     if not args.yes:
-        confirm(f"Wipe the grant of {name}? It has to be authorized or imported again afterwards.")
-    revoke_grant(local_store(), local_journal(), key, seed_digest, owner=getuser())
-    print(
-        f"The grant of {name} is wiped (authorization {row.id}). Tokens that tasks hold work until they end: revoke the"
-        " grant at the service too."
+        where = "here alone" if args.local_only else "here and at the service"
+        confirm(f"Revoke the grant of {name}, {where}? It has to be authorized or imported again afterwards.")
+    steps = revoke_authorization(
+        local_store(),
+        local_journal(),
+        local_refresher(),
+        subject,
+        key,
+        owner=getuser(),
+        is_local_only=args.local_only,
     )
+    # Closed in any case: a grant is wiped also when somebody interrupts the talk with the service.
+    with closing(steps):
+        outcome = run_steps(steps)
+    print(f"{name[:1].upper()}{name[1:]}: {make_printable(outcome.describe())}")
 
 
-def _find_subject(args: Namespace) -> Subject:
-    settings = read_settings(args.conn_id)
-    if settings is None:
-        raise SystemExit(
-            f"There is no connection '{args.conn_id}' in the database, the environment of this process or a secrets"
-            " backend. Make it first; see 'airflow connections add --help'."
-        )
-    return _build_subject(settings, args)
-
-
-def _build_subject(settings: ConnectionSettings, args: Namespace) -> Subject:
-    check_grant(settings)
-    check_end_user(settings, args.end_user, args.account)
-    return build_subject(settings, AuthorizationKey(args.conn_id, team_of(args.conn_id), args.end_user, args.account))
-
-
-def _find_pasted(args: Namespace) -> str | None:
-    """Return the digest of what is pasted into a connection.
+def _find_revocable(args: Namespace) -> Subject | None:
+    """Return what the connection says; None where it is gone, or something is wrong with it.
 
     Raises:
         AuthorizationError: The connection holds no grant that could be wiped.
@@ -86,7 +82,10 @@ def _find_pasted(args: Namespace) -> str | None:
     except ConfigurationError:
         # Its grant can be wiped whatever is wrong with it.
         return None
-    return _build_subject(settings, args).seed_digest if settings else None
+    if settings is None:
+        return None
+    check_grant(settings)
+    return build(settings, args)
 
 
 def _read_token(path: str | None, subject: Subject) -> Secret:
@@ -124,12 +123,3 @@ def _verify(subject: Subject) -> None:
     ends = f", good for {row.expires_at - row.now:.0f} s" if row.expires_at is not None else ""
     scopes = f", with scopes {row.scopes}" if row.scopes else ""
     print(f"A token was obtained with it{ends}{scopes}.")
-
-
-def _name(conn_id: str, args: Namespace) -> str:
-    parts = [f"connection '{conn_id}'"]
-    if args.end_user is not None:
-        parts.append(f"end user '{args.end_user}'")
-    if args.account is not None:
-        parts.append(f"account '{args.account}'")
-    return ", ".join(parts)

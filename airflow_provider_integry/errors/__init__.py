@@ -24,12 +24,15 @@ beyond a short, redacted excerpt. `retryable` says whether the same call may suc
     │   ├── CallbackSignatureError       a callback that the service has not signed like this
     │   ├── CallbackError                a callback that fits nothing that was begun here
     │   ├── ConsentDeniedError           somebody said no on the service's consent page
+    │   ├── DeviceCodeExpiredError       nobody has entered the code of a device in time
     │   ├── TokenResponseError           the token endpoint's answer makes no sense
     │   └── TokenEndpointError           the token endpoint said no (RFC 6749 section 5.2)
     │       ├── InvalidRequestError      invalid_request
     │       ├── InvalidClientError       invalid_client
+    │       │   └── ConsumerRefusedError OAuth 1.0a: application or signature refused
     │       ├── LoginRefusedError        a login refused user name and password
     │       ├── InvalidGrantError        invalid_grant: authorize again
+    │       │   └── ConsentUsedUpError   OAuth 1.0a: no token for this consent (any more)
     │       ├── UnauthorizedClientError  unauthorized_client
     │       ├── UnsupportedGrantTypeError  unsupported_grant_type
     │       ├── InvalidScopeError        invalid_scope
@@ -78,7 +81,10 @@ from airflow_provider_integry.errors.authorization import (
     CallbackError,
     CallbackSignatureError,
     ConsentDeniedError,
+    ConsentUsedUpError,
+    ConsumerRefusedError,
     CredentialsRejectedError,
+    DeviceCodeExpiredError,
     InvalidClientError,
     InvalidGrantError,
     InvalidRequestError,
@@ -148,8 +154,11 @@ __all__ = [
     "ConnectorFormatError",
     "ConnectorNotFoundError",
     "ConsentDeniedError",
+    "ConsentUsedUpError",
+    "ConsumerRefusedError",
     "CredentialFormatError",
     "CredentialsRejectedError",
+    "DeviceCodeExpiredError",
     "HostNotAllowedError",
     "HttpStatusError",
     "IntegryError",

@@ -48,17 +48,24 @@ class ReauthorizationNeededError(NotAuthorizedError):
 
 
 class CredentialsRejectedError(AuthorizationError):
-    """The API refuses the credential (status 401)."""
+    """The API refuses the credential (status 401).
 
-    def __init__(self, conn_id: str, status: int, detail: str = "") -> None:
+    Args:
+        conn_id: The connection.
+        status: HTTP status.
+        detail: What the API says; empty when nothing.
+        link: Where it can be authorized again; None where nobody is asked for consent.
+    """
+
+    def __init__(self, conn_id: str, status: int, detail: str = "", link: str | None = None) -> None:
         tail = f" It says: {detail.rstrip('.')}." if detail else ""
-        super().__init__(
-            f"Connection '{conn_id}': the API refuses the credential (status {status}).{tail}"
-            " Check the connection's credential fields, or authorize again."
-        )
+        advice = "Check the connection's credential fields, or authorize again."
+        mend = f"Authorize it again: {link}" if link else advice
+        super().__init__(f"Connection '{conn_id}': the API refuses the credential (status {status}).{tail} {mend}")
         self.conn_id = conn_id
         self.status = status
         self.detail = detail
+        self.link = link
 
 
 class NonRenewableTokenError(AuthorizationError):
@@ -92,6 +99,21 @@ class ConsentDeniedError(AuthorizationError):
         self.conn_id = conn_id
         self.error = error
         self.description = description
+
+
+class DeviceCodeExpiredError(AuthorizationError):
+    """Nobody has entered the code of a device while it was good.
+
+    Args:
+        conn_id: The connection.
+    """
+
+    def __init__(self, conn_id: str) -> None:
+        super().__init__(
+            f"Connection '{conn_id}': the code has expired before anybody entered it. Start again, and enter the new"
+            " one in time."
+        )
+        self.conn_id = conn_id
 
 
 class CallbackError(AuthorizationError):
@@ -158,6 +180,12 @@ class InvalidClientError(TokenEndpointError):
     advice = "Check client id and client secret, and whether the server wants them as Basic or in the body."
 
 
+class ConsumerRefusedError(InvalidClientError):
+    """OAuth 1.0a: the service does not accept the application, or its signature."""
+
+    advice = "Check consumer key, consumer secret or private key, signature method, and this machine's clock."
+
+
 class LoginRefusedError(TokenEndpointError):
     """A login endpoint refused user name and password."""
 
@@ -169,6 +197,12 @@ class InvalidGrantError(TokenEndpointError):
     """invalid_grant: the refresh token or code is expired, used or revoked."""
 
     advice = "The grant is expired, used or revoked: authorize again, or paste a new refresh token."
+
+
+class ConsentUsedUpError(InvalidGrantError):
+    """OAuth 1.0a: the service does not trade the consent for a token (any more)."""
+
+    advice = "The consent has expired, was used or was taken back: start the authorization again, from its beginning."
 
 
 class UnauthorizedClientError(TokenEndpointError):

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseHook
 
 from airflow_provider_integry.auth.credentials import ApiKey, BearerToken, DPoPToken, OAuth1, main_of
+from airflow_provider_integry.auth.oauth1_consent import OAuth1Consent
 from airflow_provider_integry.auth.oauth2 import GIVEN_GRANTS, OAuth2Settings
 from airflow_provider_integry.auth.readiness import Readiness
+from airflow_provider_integry.authorizations.echoes import EchoFilter
 from airflow_provider_integry.errors import (
     AuthorizationError,
     ConnectionConfigError,
@@ -20,14 +22,11 @@ from airflow_provider_integry.errors import (
     HttpStatusError,
     IntegryError,
     MissingFieldError,
-    UrlNotAllowedError,
 )
-from airflow_provider_integry.hooks.echoes import EchoFilter
 from airflow_provider_integry.hooks.masking import TaskMasker
 from airflow_provider_integry.hooks.probe import Findings, find_readiness
 from airflow_provider_integry.hooks.watched import WatchedSource
 from airflow_provider_integry.settings import ConnectionSettings, parse_connection, read_connection
-from airflow_provider_integry.urls import check_url
 
 if TYPE_CHECKING:
     from requests.auth import AuthBase
@@ -155,7 +154,10 @@ class IntegryHook(BaseHook):
         from airflow_provider_integry.transport.sync import SignedAuth
 
         guard = self._guard(self._base_url())
-        auth = self.settings.auth
+        auth: object = self.settings.auth
+        if isinstance(auth, OAuth1Consent):
+            # Read once: this token is never renewed.
+            auth = main_of(self._source().get().credentials)
         if isinstance(auth, OAuth1) and not self.settings.secret_headers:
             # Lazy for start-up cost: one connection type of eight needs requests-oauthlib.
             from airflow_provider_integry.transport.oauth1_auth import GuardedOAuth1
@@ -178,6 +180,15 @@ class IntegryHook(BaseHook):
             f"Connection '{self.integry_conn_id}' of type '{self.settings.conn_type}' has no single token;"
             " use hook.get_conn() or hook.auth."
         )
+
+    @property
+    def kept_values(self) -> dict[str, str]:
+        """What was kept of the service's answers when somebody authorized; see field 'kept_values'.
+
+        Raises:
+            AuthorizationError: There is no grant.
+        """
+        return dict(self._source().get().kept)
 
     # -- activities --------------------------------------------------------------------------------
 
@@ -292,7 +303,9 @@ class IntegryHook(BaseHook):
         self._is_trial = True
         try:
             auth = self.settings.auth
-            if isinstance(auth, OAuth2Settings) and auth.grant_type in GIVEN_GRANTS:
+            if isinstance(auth, OAuth1Consent) or (
+                isinstance(auth, OAuth2Settings) and auth.grant_type in GIVEN_GRANTS
+            ):
                 return self._describe_untried()
             findings = self.find(verify=True)
         except IntegryError as error:
@@ -313,7 +326,9 @@ class IntegryHook(BaseHook):
 
     def _describe_untried(self) -> tuple[bool, str]:
         auth = self.settings.auth
-        if isinstance(auth, OAuth2Settings) and auth.grant_type == "authorization_code":
+        if isinstance(auth, OAuth1Consent) or (
+            isinstance(auth, OAuth2Settings) and auth.grant_type == "authorization_code"
+        ):
             # The form tests under a made-up name, of which nothing is kept.
             self._look_up()
             return True, "The settings are complete. Authorize it, and test it, on Airflow's page 'Authorizations'."
@@ -360,49 +375,33 @@ class IntegryHook(BaseHook):
         return lambda: status
 
     def _load_connector(self) -> Connector:
-        # Lazy for start-up cost: pydantic models and YAML are not needed to parse a DAG file.
-        from airflow_provider_integry import config
-        from airflow_provider_integry.connectors import load_connector
+        # Lazy for start-up cost: not needed to parse a DAG file.
+        from airflow_provider_integry.authorizations.api_target import load_connector_of
 
-        settings = self.settings
-        name = self._connector_name or settings.connector
+        name = self._connector_name or self.settings.connector
         if not name:
             problem = "is empty, and needed to run activities; give a connector's name or path"
-            raise MissingFieldError(settings.conn_id, "connector", problem)
-        connector = load_connector(name, folder=config.connectors_folder())
-        if connector.connection_types and settings.conn_type not in connector.connection_types:
-            problem = (
-                f"'{name}' works with {', '.join(connector.connection_types)}, but this connection is of type"
-                f" '{settings.conn_type}'; choose another connector or type"
-            )
-            raise ConnectionConfigError(settings.conn_id, "connector", problem)
-        return connector
+            raise MissingFieldError(self.settings.conn_id, "connector", problem)
+        return load_connector_of(self.settings, name)
 
     def _has_connector(self) -> bool:
         return bool(self._connector_name or self.settings.connector)
 
     def _base_url(self) -> str:
-        base_url = self.settings.base_url
-        connector = self.connector if self._has_connector() else None
-        if base_url is None and connector is not None and connector.base_url:
-            base_url = self._check_base_url(connector.base_url)
+        # Lazy for start-up cost, as above.
+        from airflow_provider_integry.authorizations.api_target import base_url_of
+
+        base_url = base_url_of(self.settings, self.connector if self._has_connector() else None)
         if base_url is None:
             problem = "is empty, and there is no connector that knows it; fill in 'Base URL', https://api.example.com"
             raise MissingFieldError(self.settings.conn_id, "host", problem)
-        return base_url.rstrip("/")
-
-    def _check_base_url(self, url: str) -> str:
-        try:
-            return check_url(url, "allow_http", allow_http=self.settings.allow_http)
-        except UrlNotAllowedError as error:
-            problem = f"the connector's base URL {error.problem}"
-            raise ConnectionConfigError(self.settings.conn_id, "allow_http", problem) from None
+        return base_url
 
     def _guard(self, base_url: str) -> HostGuard:
-        from airflow_provider_integry.transport.guard import HostGuard
+        # Lazy for start-up cost, as above.
+        from airflow_provider_integry.authorizations.api_target import guard_of
 
-        hosts = [*self.settings.allowed_hosts, *(self.connector.hosts if self._has_connector() else ())]
-        return HostGuard(base_url, hosts, allow_http=self.settings.allow_http)
+        return guard_of(self.settings, self.connector if self._has_connector() else None, base_url)
 
     def _source(self) -> CredentialSource:
         # Lazy for start-up cost: oauthlib and PyJWT are not needed to parse a DAG file.
@@ -433,7 +432,11 @@ class IntegryHook(BaseHook):
             yield
         except HttpStatusError as error:
             if error.status == 401:
-                raise CredentialsRejectedError(self.integry_conn_id, 401, error.detail) from None
+                # Lazy for start-up cost, as above.
+                from airflow_provider_integry.authorizations.choose import find_link
+
+                link = find_link(self.settings, self.end_user, self.account)
+                raise CredentialsRejectedError(self.integry_conn_id, 401, error.detail, link) from None
             raise
 
     def _user_info_call(self) -> UserInfoCall | None:

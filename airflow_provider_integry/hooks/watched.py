@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from airflow_provider_integry.auth.source import CredentialSource, Issued
-from airflow_provider_integry.hooks.echoes import EchoFilter
+from airflow_provider_integry.authorizations.echoes import EchoFilter
 from airflow_provider_integry.hooks.masking import TaskMasker
 
 

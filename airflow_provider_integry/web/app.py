@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
-from fastapi import FastAPI, Response
+from pathlib import Path
+
+from fastapi import FastAPI, HTTPException, Request, Response
+from fastapi.exception_handlers import http_exception_handler
 from pydantic import BaseModel
+from starlette.exceptions import HTTPException as StarletteHTTPException
+from starlette.staticfiles import StaticFiles
 
 from airflow_provider_integry import __version__
 from airflow_provider_integry.authorizations.broker import Broker
+from airflow_provider_integry.errors import IntegryError
 from airflow_provider_integry.web.api.openapi import complete_document
 from airflow_provider_integry.web.api.routes import build_router
+from airflow_provider_integry.web.headers import SafeHeaders
+from airflow_provider_integry.web.pages import actions, authorizations, consent
+from airflow_provider_integry.web.pages.rendering import render_login, render_refusal
+from airflow_provider_integry.web.public import callback
+from airflow_provider_integry.web.refusals import PageError
+
+_STATIC = Path(__file__).parent / "static"
 
 
 class Health(BaseModel):
@@ -32,6 +45,13 @@ def build_app() -> FastAPI:
         openapi_url="/v1/openapi.json",
     )
     app.include_router(build_router(Broker()))
+    for pages in (authorizations, consent, actions, callback):
+        app.include_router(pages.build_router())
+    app.mount("/static", StaticFiles(directory=_STATIC), name="static")
+    app.add_exception_handler(PageError, _refuse)
+    app.add_exception_handler(IntegryError, _fail)
+    app.add_exception_handler(StarletteHTTPException, _explain)
+    app.add_middleware(SafeHeaders)
 
     @app.get("/health")
     async def health(response: Response) -> Health:
@@ -41,3 +61,23 @@ def build_app() -> FastAPI:
 
     complete_document(app)
     return app
+
+
+async def _refuse(request: Request, error: Exception) -> Response:
+    assert isinstance(error, PageError)
+    return render_refusal(request, error)
+
+
+async def _fail(request: Request, error: Exception) -> Response:
+    """Show an error of this package: they say what to do, and hold no secret."""
+    assert isinstance(error, IntegryError)
+    status = 503 if error.retryable else 500
+    return render_refusal(request, PageError(status, "This did not work", str(error)))
+
+
+async def _explain(request: Request, error: Exception) -> Response:
+    """Show people who are not logged in where to do that; other errors are as FastAPI has them."""
+    assert isinstance(error, StarletteHTTPException)
+    if error.status_code in (401, 403):
+        return render_login(request)
+    return await http_exception_handler(request, HTTPException(error.status_code, error.detail))

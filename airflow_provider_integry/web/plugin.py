@@ -44,3 +44,16 @@ class IntegryPlugin(AirflowPlugin):
 
     name = "integry"
     fastapi_apps = [{"app": LazyApp(), "url_prefix": URL_PREFIX, "name": "Integry"}]  # noqa: RUF012 - Airflow's API
+    external_views = [  # noqa: RUF012 - Airflow's API
+        {
+            # Relative to Airflow's own pages, so that it holds behind a proxy with a path prefix.
+            "name": "Authorizations",
+            "href": f"{URL_PREFIX[1:]}/authorizations",
+            "icon": f"{URL_PREFIX[1:]}/static/icon-light.svg",
+            "icon_dark_mode": f"{URL_PREFIX[1:]}/static/icon-dark.svg",
+            "url_route": "authorizations",
+            "destination": "nav",
+            # Beside the connections.
+            "category": "admin",
+        }
+    ]

@@ -147,7 +147,7 @@ class OAuth2Api:
         """Build the application: ``/token`` and, behind its tokens, the API."""
         self._protector = ResourceProtector()
         self._protector.register_token_validator(_Validator(self))
-        app = build_api("Bearer", self._verify, open_paths=frozenset({"/token"}))
+        app = build_api("Bearer", self._verify, open_paths=self.open_paths)
         app.config["OAUTH2_REFRESH_TOKEN_GENERATOR"] = True
         server = AuthorizationServer(app, self._find_client, self._save)
         if self.decodes_basic:
@@ -163,7 +163,16 @@ class OAuth2Api:
             with self.lock:
                 return server.create_token_response()
 
+        self._extend(app, server)
         return app
+
+    @property
+    def open_paths(self) -> frozenset[str]:
+        """Paths of the authorization server, which need no token."""
+        return frozenset({"/token"})
+
+    def _extend(self, app: Flask, server: AuthorizationServer) -> None:
+        """Add further grants and endpoints."""
 
     def _find_client(self, client_id: str) -> Client | None:
         return self.client if client_id == self.client.client_id else None
@@ -182,7 +191,7 @@ class OAuth2Api:
                 token.get("scope", ""),
                 time.time() + (3600.0 if self.lifetime_s is None else self.lifetime_s),
                 parent.family if parent else secrets.token_hex(8),
-                parent.user if parent else self.client.client_id,
+                parent.user if parent else oauth.user or self.client.client_id,
             )
         )
 

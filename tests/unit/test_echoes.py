@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from airflow_provider_integry.auth.wire import HttpResponse
-from airflow_provider_integry.hooks.echoes import EchoFilter
+from airflow_provider_integry.authorizations.echoes import EchoFilter
 from airflow_provider_integry.secret import Secret
 
 

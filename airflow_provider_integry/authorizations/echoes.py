@@ -41,6 +41,15 @@ class EchoFilter:
         body = response.body
         if response.is_success and (response.content_type.endswith("json") or body.lstrip()[:1] in (b"{", b"[")):
             return response
+        return replace(response, body=self._blank(body))
+
+    def blank_text(self, text: str | None) -> str | None:
+        """Return a text without them."""
+        if text is None:
+            return None
+        return self._blank(text.encode("utf-8", "surrogatepass")).decode("utf-8", "replace")
+
+    def _blank(self, body: bytes) -> bytes:
         for form in sorted({form for forms in self._forms.values() for form in forms}, key=len, reverse=True):
             body = body.replace(form, MASK.encode())
-        return replace(response, body=body)
+        return body
