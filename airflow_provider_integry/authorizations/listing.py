@@ -51,11 +51,13 @@ class Entry:
         standing: Where the authorization stands.
         connection: Its connection as it is now; None where there is none any more.
         now: When this was read, UTC epoch seconds of the database's clock; None where nothing is kept.
+        is_grant: Whether something is kept that somebody has given, and that can be taken back.
     """
 
     standing: Standing
     connection: FoundConnection | None = None
     now: float | None = None
+    is_grant: bool = False
 
     @property
     def wanted_scopes(self) -> tuple[str, ...]:
@@ -204,7 +206,8 @@ def _list_alone(scene: _Scene, own: Iterable[OwnRow]) -> Iterator[Entry]:
 def _build_entry(row: Authorization, scene: _Scene) -> Entry:
     found = scene.connections.get(row.conn_id)
     is_same_team = found is not None and found.team == row.team_name
-    return Entry(judge_kept(row, found if is_same_team else None), found if is_same_team else None, row.now)
+    current = found if is_same_team else None
+    return Entry(judge_kept(row, current), current, row.now, row.is_grant)
 
 
 def _matches(entry: Entry, query: ListQuery) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from sqlalchemy import ColumnElement, Select, and_, case, false, func, literal, not_, or_, select, true, tuple_
 
@@ -18,9 +18,6 @@ from airflow_provider_integry.authorizations.grant import Authorization
 from airflow_provider_integry.authorizations.store import AuthorizationStore
 from airflow_provider_integry.authorizations.tables import authorization as table
 from airflow_provider_integry.authorizations.tables import epoch_now, exactly
-
-if TYPE_CHECKING:
-    from sqlalchemy import Row
 
 # fits: the connection is what it was. changed: its client or endpoints are others now. unusable: it is
 # missing, wrong, or of another team. hidden: not to be shown.
@@ -164,7 +161,7 @@ class GroupReader:
         ids = sorted(found)[:max_hits]
         return Selection(table.c.id.in_(ids), _sum_up((found[one], 1) for one in ids), is_cut)
 
-    def _all(self, query: Select[Any]) -> list[Row[Any]]:
+    def _all(self, query: Select[Any]) -> list[Any]:
         return self._store.run(query)
 
 

@@ -18,6 +18,8 @@ LIFE_S = 60
 # A browser keeps cookies of 4096 bytes; encryption and UTF-8 make a text longer.
 _MOST_CHARS = 600
 
+FlashKind = Literal["success", "error", "info"]
+
 
 class Flash(msgspec.Struct, frozen=True):
     """What is said.
@@ -27,7 +29,7 @@ class Flash(msgspec.Struct, frozen=True):
         text: The message; no secret.
     """
 
-    kind: Literal["success", "error", "info"]
+    kind: FlashKind
     text: str
 
 

@@ -36,6 +36,7 @@ CSRF_COOKIE = "integry_csrf"
 CSRF_FIELD = "csrf"
 _CSRF_INFO = b"integry-csrf-1"
 _COOKIE_CHARS = 43
+_LOOPBACK = ("localhost", "127.0.0.1", "::1")
 # For how long the key of the tokens is remembered.
 _KEY_LIFE_S = 10.0
 
@@ -143,6 +144,29 @@ def check_origin(request: Request) -> None:
             "This request came from elsewhere",
             f"Changes are accepted from Airflow's own pages alone.{advice} Open the page there and try again.",
         )
+
+
+def base_url_of(request: Request) -> str:
+    """Return where Airflow is, as browsers and services reach it, without a slash at its end.
+
+    A request says where it was sent to, and anybody can write that: only for the machine itself it is believed.
+
+    Raises:
+        PageError: Option [api] base_url is not set, and this is no address of the machine itself.
+    """
+    where = config.base_url()
+    if _is_web_url(where):
+        return str(where).rstrip("/")
+    url = request.url
+    if url.hostname not in _LOOPBACK:
+        raise PageError(
+            409,
+            "Airflow does not know its own address",
+            "The service has to be told where to send browsers back to. Set option [api] base_url"
+            " (AIRFLOW__API__BASE_URL) to the address at which people open Airflow.",
+        )
+    outer = str(request.scope.get("root_path", "")).removesuffix("/integry")
+    return f"{url.scheme}://{url.netloc}{outer}".rstrip("/")
 
 
 def is_secure(request: Request) -> bool:

@@ -22,6 +22,7 @@ from airflow_provider_integry.authorizations.consent import CALLBACK_PATH, cooki
 from airflow_provider_integry.authorizations.steps import run_steps
 from airflow_provider_integry.authorizations.tables import consent as consent_table
 from airflow_provider_integry.errors import ConfigurationError, ConsentDeniedError
+from airflow_provider_integry.hooks.integry import IntegryHook
 
 PUSHING = frozenset({"pushed_authorization_request_endpoint"})
 
@@ -503,3 +504,12 @@ def test_who_says_no_is_told_apart_from_a_failure(desk):
     error = ConsentDeniedError("crm", "access_denied", "Ada said no.")
 
     assert str(error) == "Connection 'crm': the service did not give its consent (access_denied). It says: Ada said no."
+
+
+def test_tasks_find_the_kept_values_with_the_token(desk):
+    desk.api.callback_extra = {"realmId": "4620816365"}
+    desk.connect(kept_values={"realm": "callback.realmId"})
+    begun = desk.begin("acme")
+    desk.come_back(desk.consent(begun)[0], begun)
+
+    assert IntegryHook("crm", end_user="acme").kept_values == {"realm": "4620816365"}

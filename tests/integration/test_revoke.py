@@ -213,7 +213,8 @@ def test_on_request_the_service_is_left_alone(granted):
 def test_nothing_is_said_that_is_secret(granted, caplog):
     caplog.set_level("DEBUG")
     handed = granted.grant()
-    granted.server.fail("/revoke", 400, times=2, body=b'{"error": "' + handed.secrets.refresh_token.reveal().encode() + b'"}')
+    echo = f'{{"error": "{handed.secrets.refresh_token.reveal()}"}}'
+    granted.server.fail("/revoke", 400, times=2, body=echo.encode())
 
     outcome = run_steps(start(granted))
 
@@ -267,7 +268,7 @@ def test_a_grant_that_is_still_in_the_journal_is_the_one_that_is_given_back(gran
     local_journal().write(JournalEntry(row.digest, row.created_at, row.generation, secrets, {}))
 
     assert run_steps(start(granted)).upstream == "told"
-    assert [one for one in granted.api.grants if one.refresh_token == newer][0].is_dead
+    assert next(one for one in granted.api.grants if one.refresh_token == newer).is_dead
     assert list(local_journal().entries()) == []
 
 

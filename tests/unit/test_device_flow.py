@@ -79,7 +79,11 @@ def test_the_request_of_rfc_8628_section_3_1():
 
 def test_a_client_with_a_secret_authenticates_and_names_what_it_is_for():
     settings = replace(
-        SETTINGS, client_auth="client_secret_basic", client_secret=Secret("s"), audience="aud", resource="https://r.example"
+        SETTINGS,
+        client_auth="client_secret_basic",
+        client_secret=Secret("s"),
+        audience="aud",
+        resource="https://r.example",
     )
     request = build_device_request(settings, URL)
     assert request.header("Authorization") == "Basic MTQwNjAyMDczMDpz"
@@ -132,7 +136,7 @@ def test_a_code_lives_as_long_as_the_service_says_within_reason(told, life_s):
         ({"user_code": ...}, "user_code"),
         ({"user_code": "A" * 65}, "user_code"),
         ({"user_code": "AB\x1b[2J"}, "user_code"),
-        ({"user_code": "АВ-12"}, "user_code"),
+        ({"user_code": "\u0410\u0412-12"}, "user_code"),
         ({"verification_uri": ...}, "no verification_uri"),
         ({"verification_uri": "http://example.com/device"}, "uses http"),
         ({"verification_uri": "javascript:alert(1)"}, "can be called"),

@@ -35,6 +35,7 @@ def _environment() -> Environment:
         exact_time=words.exact_time,
         number=words.number,
         readiness=words.readiness,
+        sentence=words.sentence,
     )
     return found
 

@@ -28,6 +28,11 @@ def conn_type(name: str | None) -> str:
     return known.label if known else name or ""
 
 
+def sentence(text: str) -> str:
+    """Return a reason as a sentence: with a capital at its beginning."""
+    return text[:1].upper() + text[1:]
+
+
 def exact_time(seconds: float | None) -> str:
     """Return a moment, UTC epoch seconds, as ISO 8601 in UTC."""
     if seconds is None:
