@@ -31,7 +31,8 @@ body{font:16px/1.5 system-ui,sans-serif;background:#eef;color:#223;display:grid;
 main{background:#fff;padding:2rem 3rem;border-radius:12px;max-width:26rem}button{font:inherit;padding:.4rem 1.4rem}
 </style></head><body><main><h1>Acme Calendar</h1>
 <p><strong>{{ client_id }}</strong> asks for access to your calendar: <code>{{ scope }}</code></p>
-<form method="post">{% for name, value in params %}<input type="hidden" name="{{ name }}" value="{{ value }}">
+<form method="post" action="/oauth/authorize">
+{% for name, value in params %}<input type="hidden" name="{{ name }}" value="{{ value }}">
 {% endfor %}<fieldset><legend>You are</legend>
 {% for person in people %}<label>
 <input type="radio" name="person" value="{{ person }}"{% if loop.first %} checked{% endif %}> {{ person }}</label><br>
