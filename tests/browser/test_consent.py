@@ -9,11 +9,11 @@ from urllib.parse import urlsplit
 
 import pytest
 from integration.consented import fields_of
-from playwright.sync_api import expect
 from servers.live import LiveServer
 from servers.oauth1_consent import OAuth1Service
 from servers.oauth2_consent import ConsentApi, ConsentClient
 
+expect = pytest.importorskip("playwright.sync_api", reason="There is no Playwright for Python").expect
 pytestmark = [pytest.mark.system, pytest.mark.timeout(150)]
 OAUTH2 = {
     "grant_type": "authorization_code",
