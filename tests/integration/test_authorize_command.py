@@ -207,7 +207,14 @@ def test_a_terminal_shows_a_line_that_counts_and_is_taken_away():
     piped = io.StringIO()
     Progress(piped).tell("Waiting")
     assert piped.getvalue() == ""
-    assert [format_left(one) for one in (0, 59.4, 60, 600, 3661, -5)] == ["0:00", "0:59", "1:00", "10:00", "61:01", "0:00"]
+    assert [format_left(one) for one in (0, 59.4, 60, 600, 3661, -5)] == [
+        "0:00",
+        "0:59",
+        "1:00",
+        "10:00",
+        "61:01",
+        "0:00",
+    ]
 
 
 # -- as a person runs it ---------------------------------------------------------------------------
@@ -327,5 +334,3 @@ def test_a_key_is_tried_too(installation):
     assert "wrong-key-1" not in done.stderr
     named = installation.integry("test", "key", "--end-user", "acme")
     assert (named.returncode, "has one account" in named.stderr) == (1, True)
-
-
