@@ -70,9 +70,9 @@ class AuthorizationReadyTrigger(BaseTrigger):
         yield await self._wait()
 
     async def _wait(self) -> TriggerEvent:
-        # Lazy for start-up cost: the operator side imports this module. In a thread: it takes a third of
-        # a second the first time, for which the triggerer's loop must not stand still.
-        await asyncio.to_thread(importlib.import_module, "airflow_provider_integry.triggers.status_pool")
+        # Lazy for start-up cost: the operator side imports this module. In a thread: it takes half a second
+        # the first time, for which the triggerer's loop must not stand still.
+        await asyncio.to_thread(_load)
         from airflow_provider_integry.hooks.looks import Wanted
         from airflow_provider_integry.triggers.status_pool import pool_of_running_loop
 
@@ -127,3 +127,8 @@ class AuthorizationReadyTrigger(BaseTrigger):
         if text != self._said:
             self._said = text
             self.log.info("Connection %s: %s", self.integry_conn_id, text)
+
+
+def _load() -> None:
+    for name in ("hooks.looks", "transport.aio", "triggers.status_pool"):
+        importlib.import_module(f"airflow_provider_integry.{name}")

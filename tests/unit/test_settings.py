@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from airflow_provider_integry.auth.credentials import ApiKey, ApiKeyPair, Basic, OAuth1
 from airflow_provider_integry.auth.expiry_rule import ExpiryRule
 from airflow_provider_integry.auth.jwt import JwtLogin, JwtSigning
+from airflow_provider_integry.auth.oauth1_consent import OAuth1Consent
 from airflow_provider_integry.auth.oauth2 import OAuth2Settings
 from airflow_provider_integry.auth.token import TokenShape
 from airflow_provider_integry.connection_types import CONNECTION_TYPES, CONNECTION_TYPES_BY_NAME
@@ -42,6 +43,12 @@ def _make_pem(bits: int) -> str:
 PEM = _make_pem(2048)
 WEAK_PEM = _make_pem(1024)
 
+# The endpoints of a consent by OAuth 1.0a.
+CONSENT1 = {
+    "request_url": "https://photos.example.com/initiate",
+    "authorize_url": "https://photos.example.com/authorize?lang=en",
+    "access_url": "https://photos.example.com/token",
+}
 # The least that each type needs, and what comes out of it.
 LEAST = {
     "integry_oauth1": (
@@ -267,6 +274,37 @@ def test_the_base_url_is_made_of_host_port_and_schema(conn_type, host, port, sch
             OAuth1("ck", Secret(""), signature_method="RSA-SHA1", private_key=Secret(PEM)),
         ),
         (
+            "integry_oauth1",
+            {"extra": {**CONSENT1, "oauth_token_secret": "of nobody"}},
+            OAuth1Consent(OAuth1("ck", Secret("cs")), *CONSENT1.values()),
+        ),
+        (
+            "integry_oauth1",
+            {
+                "extra": {
+                    **CONSENT1,
+                    "authorize_params": '{"expiration": "never", "n": 1}',
+                    "exchange_method": "get",
+                    "unconfirmed_callback": "yes",
+                    "kept_values": {"realm": "callback.realmId"},
+                    "placement": "query",
+                }
+            },
+            OAuth1Consent(
+                OAuth1("ck", Secret("cs"), placement="query"),
+                *CONSENT1.values(),
+                {"expiration": "never", "n": "1"},
+                "GET",
+                accepts_unconfirmed=True,
+                kept={"realm": "callback.realmId"},
+            ),
+        ),
+        (
+            "integry_oauth1",
+            {"extra": {**CONSENT1, "oauth_token": "t", "oauth_token_secret": "ts"}},
+            OAuth1("ck", Secret("cs"), Secret("t"), Secret("ts")),
+        ),
+        (
             "integry_oauth2",
             {
                 "extra": {
@@ -443,6 +481,8 @@ MISSING = [
     ("integry_oauth1", {"extra": {"consumer_key": ""}}, "consumer_key"),
     ("integry_oauth1", {"extra": {"consumer_secret": ""}}, "consumer_secret"),
     ("integry_oauth1", {"extra": {"signature_method": "RSA-SHA256"}}, "private_key"),
+    *[("integry_oauth1", {"extra": {**CONSENT1, name: ""}}, name) for name in CONSENT1],
+    ("integry_oauth1", {"extra": {"authorize_url": CONSENT1["authorize_url"]}}, "request_url"),
     ("integry_oauth2", {"extra": {"client_id": None}}, "client_id"),
     ("integry_oauth2", {"extra": {"client_secret": None}}, "client_secret"),
     *[
@@ -607,6 +647,23 @@ WRONG = [
     ("integry_api_key_secret", {"extra": {"key_header": "X-A", "second_header": "x-a"}}, "second_header", "same"),
     ("integry_api_key_secret", {"extra": {"pair_style": "basic", "api_key": f"{CANARY}:"}}, "api_key", "colon"),
     ("integry_oauth1", {"extra": {"realm": 'a"b'}}, "realm", "quote"),
+    *[
+        ("integry_oauth1", {"extra": {**CONSENT1, name: "http://photos.example.com/x"}}, name, "uses http")
+        for name in CONSENT1
+    ],
+    *[
+        ("integry_oauth1", {"extra": {**CONSENT1, "authorize_params": {name: "x"}}}, "authorize_params", "remove it")
+        for name in ("oauth_token", "oauth_callback", "oauth_verifier")
+    ],
+    ("integry_oauth1", {"extra": {**CONSENT1, "authorize_params": {"a": []}}}, "authorize_params", "is not text"),
+    ("integry_oauth1", {"extra": {**CONSENT1, "kept_values": {"a": "b["}}}, "kept_values", "JMESPath"),
+    ("integry_oauth1", {"extra": {**CONSENT1, "exchange_method": "PUT"}}, "exchange_method", "POST, GET"),
+    (
+        "integry_oauth1",
+        {"extra": {**CONSENT1, "exchange_method": "GET", "placement": "body"}},
+        "exchange_method",
+        "choose POST",
+    ),
     ("integry_oauth1", {"extra": {"realm": "é"}}, "realm", "ASCII"),
     ("integry_oauth1", {"extra": {"consumer_key": "a\nb"}}, "consumer_key", "line break"),
     ("integry_oauth2", {"extra": {"client_id": "a:b", "basic_encoding": "raw"}}, "client_id", "colon"),
