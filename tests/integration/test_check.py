@@ -215,7 +215,10 @@ def test_a_kept_value_says_where_to_ask_and_is_guarded_as_any_other(granted):
     [
         (Fault(1, 200, {"Content-Type": "text/html"}, b"<html>Log in</html>"), ResponseFormatError),
         (Fault(1, 500, {}, b""), IntegryError),
-        (Fault(1, 200, {"Content-Type": "application/json"}, b'{"id": "' + b"9" * 2_000_000 + b'"}'), ResponseTooLargeError),
+        (
+            Fault(1, 200, {"Content-Type": "application/json"}, b'{"id": "' + b"9" * 2_000_000 + b'"}'),
+            ResponseTooLargeError,
+        ),
         (Fault(1, drops=True), IntegryError),
     ],
 )
