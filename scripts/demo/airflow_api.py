@@ -35,8 +35,19 @@ class AirflowApi:
 
     def log_in(self) -> None:
         """Get a token for the calls below."""
-        token = self._call("POST", "/auth/token", self._login)["access_token"]
-        self._session.headers["Authorization"] = f"Bearer {token}"
+        self._session.headers["Authorization"] = f"Bearer {self.make_token()}"
+
+    def make_token(self) -> str:
+        """Return a new token of this user."""
+        return str(self._call("POST", "/auth/token", self._login)["access_token"])
+
+    def switch_on(self, dag_id: str) -> None:
+        """Unpause a DAG."""
+        self._call("PATCH", f"/api/v2/dags/{dag_id}", {"is_paused": False})
+
+    def list_runs(self, dag_id: str) -> list[str]:
+        """Return the ids of a DAG's runs."""
+        return [str(run["dag_run_id"]) for run in self.get(f"/api/v2/dags/{dag_id}/dagRuns")["dag_runs"]]
 
     def get(self, path: str) -> Any:
         """Return the answer of a GET below the root."""
@@ -53,7 +64,7 @@ class AirflowApi:
 
     def trigger(self, dag_id: str, conf: Json) -> str:
         """Unpause a DAG, start a run of it, and return the run's id."""
-        self._call("PATCH", f"/api/v2/dags/{dag_id}", {"is_paused": False})
+        self.switch_on(dag_id)
         run = self._call("POST", f"/api/v2/dags/{dag_id}/dagRuns", {"logical_date": None, "conf": conf})
         return str(run["dag_run_id"])
 
