@@ -155,7 +155,11 @@ def test_what_was_asked_for_is_in_the_address_of_the_consent_page(desk):
     first, second = (dict(parse_qsl(urlsplit(desk.begin().url).query)) for _ in range(2))
 
     assert (first["response_type"], first["client_id"], first["scope"]) == ("code", "app", "contacts.read")
-    assert (first["prompt"], first["access_type"], first["resource"]) == ("consent", "offline", "https://api.example.com")
+    assert (first["prompt"], first["access_type"], first["resource"]) == (
+        "consent",
+        "offline",
+        "https://api.example.com",
+    )
     assert first["code_challenge_method"] == "S256"
     assert re.fullmatch(r"[\w-]{43}", first["code_challenge"])
     assert re.fullmatch(r"[\w-]{43}", first["state"])
@@ -255,7 +259,11 @@ def test_who_does_not_want_another_account_keeps_the_old_one(desk):
     assert run_steps(local_consents().answer(second.consent_id, is_yes=False, user="ada"))
     assert not run_steps(local_consents().answer(second.consent_id, is_yes=True, user="ada"))
 
-    assert (desk.row().account_id, desk.outcome(second).outcome, desk.outcome(second).sealed) == ("id-of-ada", "declined", None)
+    assert (desk.row().account_id, desk.outcome(second).outcome, desk.outcome(second).sealed) == (
+        "id-of-ada",
+        "declined",
+        None,
+    )
 
 
 def test_the_same_account_takes_the_place_of_its_old_grant_without_a_question(desk):
@@ -269,7 +277,12 @@ def test_the_same_account_takes_the_place_of_its_old_grant_without_a_question(de
 def test_declared_values_of_callback_and_answer_are_kept_with_the_grant(desk):
     desk.api.callback_extra = {"realmId": "4620816365"}
     desk.api.answer_extra = {"instance_url": "https://eu7.example.com", "nested": {"n": 7}}
-    kept = {"realm": "callback.realmId", "instance_url": "answer.instance_url", "n": "answer.nested.n", "no": "answer.x"}
+    kept = {
+        "realm": "callback.realmId",
+        "instance_url": "answer.instance_url",
+        "n": "answer.nested.n",
+        "no": "answer.x",
+    }
     desk.connect(kept_values=kept)
     begun = desk.begin()
     desk.come_back(desk.consent(begun)[0], begun)
@@ -384,9 +397,12 @@ REFUSED = {
         url, state=None, oauth_token=dict(parse_qsl(urlsplit(url).query))["state"], oauth_verifier="y"
     ),
     "other service's address": lambda url: url.replace("/callback/", "/callback/evil."),
-    "address in other case": lambda url: url.replace("/callback/127", "/callback/%3127").upper().replace(
-        AIRFLOW.upper(), AIRFLOW
-    ).replace("/INTEGRY/PUBLIC/CALLBACK", "/integry/public/callback"),
+    "address in other case": lambda url: (
+        url.replace("/callback/127", "/callback/%3127")
+        .upper()
+        .replace(AIRFLOW.upper(), AIRFLOW)
+        .replace("/INTEGRY/PUBLIC/CALLBACK", "/integry/public/callback")
+    ),
     "shorter address": lambda url: re.sub(r"-([0-9a-f]{15})[0-9a-f]\?", r"-\1?", url),
     "longer address": lambda url: url.replace("?", "0?", 1),
 }
@@ -402,7 +418,10 @@ ENDED = {
     "empty iss": (lambda url: changed(url, iss=""), "failed"),
     "wrong iss": (lambda url: changed(url, iss="https://evil.example"), "failed"),
     "iss with slash": (lambda url: changed(url, iss=dict(parse_qsl(urlsplit(url).query))["iss"] + "/"), "failed"),
-    "iss of suffix host": (lambda url: changed(url, iss=dict(parse_qsl(urlsplit(url).query))["iss"] + ".evil"), "failed"),
+    "iss of suffix host": (
+        lambda url: changed(url, iss=dict(parse_qsl(urlsplit(url).query))["iss"] + ".evil"),
+        "failed",
+    ),
     "iss in other case": (lambda url: changed(url, iss=dict(parse_qsl(urlsplit(url).query))["iss"].upper()), "failed"),
     "iss with half a character": (lambda url: raw(changed(url, iss=None), "iss=%F0%9F%98%80"), "failed"),
     "denied": (lambda url: changed(url, code=None, error="access_denied"), "denied"),
@@ -531,7 +550,9 @@ def test_a_connection_that_changes_meanwhile_ends_the_authorization(desk, change
 
     assert (answer.status_code, desk.exchanges) == (303, 0)
     assert desk.outcome(begun).outcome == "failed"
-    assert "does not exist" in desk.outcome(begun).message if change is None else "changed" in desk.outcome(begun).message
+    assert (
+        "does not exist" in desk.outcome(begun).message if change is None else "changed" in desk.outcome(begun).message
+    )
 
 
 def connection_fields(desk):

@@ -241,7 +241,9 @@ def test_a_refusal_renews_nothing_and_loses_nothing(connect, server, service, as
 
 def test_a_refusal_says_that_somebody_has_to_authorize_again_and_where(connect, service, tmp_path):
     connector = tmp_path / "photos.yaml"
-    connector.write_text("name: photos\ntitle: P\nactivities:\n  me:\n    kind: action\n    method: GET\n    path: /me\n")
+    connector.write_text(
+        "name: photos\ntitle: P\nactivities:\n  me:\n    kind: action\n    method: GET\n    path: /me\n"
+    )
     settings = connect(connector=str(connector))
     keep(settings, authorize(settings), end_user="ada l")
     assert IntegryHook("photos", "ada l").run("me")["name"] == "ada"
