@@ -105,7 +105,7 @@ def _perform_and_stay(box: Sandbox, services: Services, options: argparse.Namesp
 
 def _perform(box: Sandbox, services: Services, accounts: Accounts, ledger: Path | None) -> dict[str, Any]:
     """Bring everything up, run the flows, show what they did, and return it."""
-    api = AirflowApi(box.airflow_url, USER, box.password)
+    api = AirflowApi(box.airflow_url, USER, box.password, services.airflow_log)
     say(f"Working in {box.folder}")
     with step("Starting Acme, a small service to talk to"):
         services.start_acme(accounts, ledger)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from scripts.demo.airflow_api import AirflowApi, Json
@@ -71,22 +71,25 @@ def run_all(api: AirflowApi, services: Services, *, folder_url: str, authorize: 
     Raises:
         DemoError: They did not end in time.
     """
-    api.switch_on(ON_CONSENT)
-    runs = [_start(api, dag_id, {"folder": folder_url} if dag_id == "crm_contacts" else {}) for dag_id in FLOWS]
+    api.unpause(ON_CONSENT)
+    runs = _start(api, {dag_id: {"folder": folder_url} if dag_id == "crm_contacts" else {} for dag_id in FLOWS})
     _follow_to_end(api, services, runs, authorize)
     if any(run.state != "success" for run in runs):
         return runs
     started = _find_started(api, services)
     _follow_to_end(api, services, [started], {})
-    report = _start(api, REPORT, {})
-    _follow_to_end(api, services, [report], {})
-    return [*runs, started, report]
+    reports = _start(api, {REPORT: {}})
+    _follow_to_end(api, services, reports, {})
+    return [*runs, started, *reports]
 
 
-def _start(api: AirflowApi, dag_id: str, conf: Json) -> Run:
-    run = Run(dag_id, api.trigger(dag_id, conf))
-    say(f"  {dag_id}: started")
-    return run
+def _start(api: AirflowApi, confs: Mapping[str, Json]) -> list[Run]:
+    # All runs are made before the first task begins: making one cannot be repeated, see `airflow_api.send`.
+    runs = [Run(dag_id, api.trigger(dag_id, conf)) for dag_id, conf in confs.items()]
+    for run in runs:
+        api.unpause(run.dag_id)
+        say(f"  {run.dag_id}: started")
+    return runs
 
 
 def _find_started(api: AirflowApi, services: Services) -> Run:
