@@ -99,6 +99,7 @@ class IntegryAuthorizationSensor(BaseSensorOperator):
         # Lazy for start-up cost: the hook and the errors are not needed to parse a DAG file.
         from airflow_provider_integry.auth.readiness import Readiness
         from airflow_provider_integry.hooks.integry import IntegryHook
+        from airflow_provider_integry.hooks.looks import Wanted, describe
         from airflow_provider_integry.hooks.task_failure import task_errors
 
         hook = IntegryHook(self.integry_conn_id, self.end_user, self.account)
@@ -107,7 +108,8 @@ class IntegryAuthorizationSensor(BaseSensorOperator):
         if findings.readiness is Readiness.READY:
             self.log.info("Connection %s is ready.", self.integry_conn_id)
             return True
-        self.log.info("Connection %s is %s. %s", self.integry_conn_id, findings.readiness, findings.reason)
+        wanted = Wanted(self.integry_conn_id, self.end_user, self.account)
+        self.log.info("Connection %s: %s", self.integry_conn_id, describe(findings, hook, wanted))
         return False
 
     def execute(self, context: Context) -> None:
