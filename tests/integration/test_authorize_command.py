@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from argparse import Namespace
+from contextlib import contextmanager
 from html import unescape
 from urllib.parse import parse_qsl, urlsplit
 
@@ -251,8 +252,10 @@ def installation(tmp_path_factory, service):
     return found
 
 
+@contextmanager
 def start(installation, *arguments):
-    return subprocess.Popen(
+    """Start a command; it is ended where a test ends before it."""
+    process = subprocess.Popen(
         [sys.executable, "-m", "airflow", "integry", *arguments],
         env=installation.server_environment(AIRFLOW__API__BASE_URL=AIRFLOW),
         stdin=subprocess.DEVNULL,
@@ -260,16 +263,30 @@ def start(installation, *arguments):
         stderr=subprocess.PIPE,
         text=True,
     )
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.communicate()
+
+
+def read_code(process):
+    """Return address and code as they are shown."""
+    line = process.stdout.readline()
+    shown = re.fullmatch(r"Open (http://\S+/device) and enter the code (\S+)\n", line)
+    if shown is None:
+        process.kill()
+        raise AssertionError((line, *process.communicate()))
+    return shown.groups()
 
 
 def test_a_device_is_authorized_tried_and_revoked_from_the_command_line(installation, service):
-    process = start(installation, "authorize", "told", "--device", "--timeout", "60")
-    line = process.stdout.readline()
-    shown = re.fullmatch(r"Open (http://\S+/device) and enter the code (\S+)\n", line)
-    assert shown, (line, process.stderr.read())
-    form = {"user_code": shown[2], "decision": "allow", "user": "grace"}
-    assert requests.post(shown[1], data=form, timeout=5).status_code == 200
-    out, err = process.communicate(timeout=60)
+    with start(installation, "authorize", "told", "--device", "--timeout", "60") as process:
+        address, code = read_code(process)
+        form = {"user_code": code, "decision": "allow", "user": "grace"}
+        assert requests.post(address, data=form, timeout=5).status_code == 200
+        out, err = process.communicate(timeout=60)
 
     assert (process.returncode, err) == (0, ""), err
     assert out.endswith("Authorized: connection 'told' as grace (id id-of-grace), with scopes contacts.read.\n")
@@ -300,10 +317,10 @@ def test_a_device_is_authorized_tried_and_revoked_from_the_command_line(installa
 
 
 def test_a_device_that_is_denied_ends_with_status_1(installation, service):
-    process = start(installation, "authorize", "crm", "--device", "--timeout", "60")
-    shown = re.fullmatch(r"Open (http://\S+/device) and enter the code (\S+)\n", process.stdout.readline())
-    requests.post(shown[1], data={"user_code": shown[2], "decision": "deny"}, timeout=5)
-    _, err = process.communicate(timeout=60)
+    with start(installation, "authorize", "crm", "--device", "--timeout", "60") as process:
+        address, code = read_code(process)
+        requests.post(address, data={"user_code": code, "decision": "deny"}, timeout=5)
+        _, err = process.communicate(timeout=60)
 
     assert process.returncode == 1
     assert err == (
@@ -313,10 +330,10 @@ def test_a_device_that_is_denied_ends_with_status_1(installation, service):
 
 
 def test_ctrl_c_ends_the_waiting_without_a_traceback(installation):
-    process = start(installation, "authorize", "crm")
-    assert process.stdout.readline() == f"{LINK}\n"
-    process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=30)
+    with start(installation, "authorize", "crm") as process:
+        assert process.stdout.readline() == f"{LINK}\n"
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=30)
 
     assert (process.returncode, out, err) == (130, "", "Not waiting any longer. The link stays good.\n")
 
