@@ -128,7 +128,7 @@ class GroupReader:
             conn_ids = {group.conn_id for group in shown}
             return self._search(condition, conn_ids, text, max_hits, is_judged=readiness is not None)
         name = exactly(table.c.conn_id)
-        query = select(name, func.count()).where(condition).group_by(name)
+        query: Select[Any] = select(name, func.count()).where(condition).group_by(name)
         return Selection(condition, _sum_up((row[0], row[1]) for row in self._all(query)))
 
     def read(self, selection: Selection, offset: int, limit: int) -> list[Authorization]:
