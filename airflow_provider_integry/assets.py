@@ -36,10 +36,11 @@ def authorization_lost_asset(conn_id: str, end_user: str | None = None) -> Asset
 def any_authorization_asset(conn_id: str) -> Asset:
     """Return the asset that has an event whenever any authorization of a connection becomes ready.
 
-    Each end user's event comes twice: once with the end user as partition key, which starts DAGs with
-    `PartitionedAssetTimetable` once per end user (``dag_run.partition_key`` is the end user), and once without,
-    which starts ordinary DAGs. The connection's own account, and end users of more than 250 characters, for whom
-    Airflow has no room in a key, come without.
+    DAGs with `PartitionedAssetTimetable` have a run for each end user, whose name is ``dag_run.partition_key``;
+    ordinary DAGs are started too. For each kind there is an event of its own. Where DAGs of both kinds use the asset
+    of one connection, an ordinary DAG's run is told of both: in the one that is not for it, `extra` has a
+    ``partition_key``. Airflow has no room for end users of more than 250 characters in a key: they, and the
+    connection's own account, start ordinary DAGs alone.
 
     Args:
         conn_id: The Airflow connection.

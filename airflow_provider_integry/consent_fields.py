@@ -10,7 +10,7 @@ KEPT_FIELD = Field(
     "kept_values",
     "Kept values",
     "What to keep of the service's answers with the grant, as a JSON object of names and JMESPaths into"
-    ' {"callback": {...}, "answer": {...}}; tasks find them as hook.kept_values. No secrets here.',
+    ' {"callback": {...}, "answer": {...}}; tasks find them as hook.kept_values. This field is shown.',
     "object",
     placeholder='{"instance_url": "answer.instance_url", "realm": "callback.realmId"}',
 )
@@ -62,7 +62,7 @@ OAUTH2_CONSENT_FIELDS: tuple[Field, ...] = (
         "signed_callback",
         "Signed callback",
         "For services that sign the redirect with the client secret, as a JSON object: 'parameter', 'hash', 'encoding'"
-        " and 'escaping'; what is left out is Shopify's.",
+        " and 'escaping'; what is left out is Shopify's. This field is shown.",
         "object",
         placeholder='{"parameter": "hmac", "hash": "sha256", "encoding": "hex"}',
     ),

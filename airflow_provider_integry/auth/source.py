@@ -6,6 +6,8 @@ and names the refused token, so that two hundred callers who see the same refusa
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import NamedTuple, Protocol
 
 from airflow_provider_integry.auth.credentials import Combined, Credentials, main_of
@@ -19,10 +21,12 @@ class Issued(NamedTuple):
         credentials: What to put on the request.
         fingerprint: Name of the token inside, to report it as refused; None when there is nothing
             that could be renewed (a key, a password, OAuth 1.0a).
+        kept: What is kept with the grant beside its tokens, by the names that the connection declares.
     """
 
     credentials: Credentials
     fingerprint: str | None = None
+    kept: Mapping[str, str] = MappingProxyType({})
 
 
 class CredentialSource(Protocol):
@@ -69,7 +73,7 @@ class CombinedSource:
         self._inner.observe(url, nonce)
 
     def _combine(self, issued: Issued) -> Issued:
-        return Issued(Combined(main_of(issued.credentials), self._headers), issued.fingerprint)
+        return Issued(Combined(main_of(issued.credentials), self._headers), issued.fingerprint, issued.kept)
 
 
 class StaticSource:

@@ -10,15 +10,20 @@ import inspect
 import logging
 import time
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from airflow_provider_integry import config
 from airflow_provider_integry.auth.readiness import Readiness
 from airflow_provider_integry.authorizations.asset_names import AssetNames, any_names, lost_names, ready_names
 
 if TYPE_CHECKING:
+    from airflow.models.asset import AssetModel
+    from sqlalchemy.orm import Session
+
     from airflow_provider_integry.authorizations.grant import Authorization
 
+# Which of the DAGs that are scheduled on an asset an event is for.
+Audience = Literal["any", "partitioned", "ordinary"]
 log = logging.getLogger(__name__)
 # Airflow's columns for partition keys have this many characters.
 MAX_PARTITION_KEY = 250
@@ -39,9 +44,12 @@ def announce_ready(row: Authorization, *, imported: bool = False) -> None:
         extra.update(account_id=None, scopes=None)
     _announce(row, ready_names(row.conn_id, row.end_user), extra)
     whole = any_names(row.conn_id)
-    _announce(row, whole, extra)
-    if row.end_user is not None and len(row.end_user) <= MAX_PARTITION_KEY:
-        _announce(row, whole, extra, partition_key=row.end_user)
+    if row.end_user is None or len(row.end_user) > MAX_PARTITION_KEY:
+        _announce(row, whole, extra)
+        return
+    # In this order: an ordinary DAG's run is given all events since the last one, and begins with the second.
+    _announce(row, whole, {**extra, "partition_key": row.end_user}, "partitioned", row.end_user)
+    _announce(row, whole, extra, "ordinary")
 
 
 def announce_lost(row: Authorization, cause: str) -> None:
@@ -68,13 +76,19 @@ def _describe(row: Authorization, readiness: Readiness) -> dict[str, Any]:
     }
 
 
-def _announce(row: Authorization, names: AssetNames, extra: dict[str, Any], partition_key: str | None = None) -> None:
+def _announce(
+    row: Authorization,
+    names: AssetNames,
+    extra: dict[str, Any],
+    audience: Audience = "any",
+    partition_key: str | None = None,
+) -> None:
     # Lazy for start-up cost: the models are needed by processes with the database alone.
     from sqlalchemy.exc import OperationalError
 
     for left in reversed(range(_TRIES)):
         try:
-            _register(row, names, extra, partition_key)
+            _register(row, names, extra, audience, partition_key)
         except OperationalError as error:
             if left:
                 time.sleep(_PAUSE_S)
@@ -85,7 +99,9 @@ def _announce(row: Authorization, names: AssetNames, extra: dict[str, Any], part
         return
 
 
-def _register(row: Authorization, names: AssetNames, extra: dict[str, Any], partition_key: str | None) -> None:
+def _register(
+    row: Authorization, names: AssetNames, extra: dict[str, Any], audience: Audience, partition_key: str | None
+) -> None:
     """Write one event, in a session of its own; nothing where no DAG uses the asset."""
     # Lazy for start-up cost, as above.
     from airflow.assets.manager import asset_manager
@@ -98,12 +114,33 @@ def _register(row: Authorization, names: AssetNames, extra: dict[str, Any], part
     with create_session(scoped=False) as session:
         # Asked first: Airflow warns about each event of an asset that it does not know.
         known = session.scalar(select(AssetModel).where(AssetModel.name == asset.name, AssetModel.uri == asset.uri))
-        if known is None or not known.active:
+        if known is None or not known.active or not _has_audience(session, known, audience):
             return
         asset_manager.register_asset_change(
             asset=known, extra=extra, session=session, partition_key=partition_key, **_origin(row)
         )
     log.info("Connection '%s': asset '%s' has an event (authorization %s).", row.conn_id, names.name, row.id)
+
+
+def _has_audience(session: Session, asset: AssetModel, audience: Audience) -> bool:
+    """Return whether an event is for one of the DAGs that are scheduled on an asset.
+
+    Airflow complains about an event without a key for a DAG that wants one, and shows one with a key to ordinary
+    DAGs as well, when they are started by another.
+    """
+    # Lazy for start-up cost, as above.
+    from airflow.models.dag import DagModel
+    from sqlalchemy import or_, select
+
+    if audience == "any":
+        return True
+    is_scheduled = or_(
+        DagModel.schedule_asset_references.any(asset_id=asset.id),
+        DagModel.schedule_asset_name_references.any(name=asset.name),
+        DagModel.schedule_asset_uri_references.any(uri=asset.uri),
+    )
+    kinds = set(session.scalars(select(DagModel.timetable_partitioned).where(is_scheduled).distinct()))
+    return True in kinds if audience == "partitioned" else kinds != {True}
 
 
 def _origin(row: Authorization) -> dict[str, Any]:

@@ -164,7 +164,9 @@ def _supplied(answer: CredentialsAnswer, asked_at: float) -> Supplied:
     good_until = asked_at + answer.ask_after_s
     if expires_at is not None:
         good_until = min(good_until, expires_at - 1.0)
-    return Supplied(token, good_until, load_proof_key(Secret(answer.proof_key)) if answer.proof_key else None)
+    return Supplied(
+        token, good_until, load_proof_key(Secret(answer.proof_key)) if answer.proof_key else None, answer.kept or {}
+    )
 
 
 def post(path: str, body: bytes, proof: str = "", max_bytes: int | None = None) -> Steps[HttpResponse]:

@@ -32,11 +32,12 @@ from airflow_provider_integry.authorizations.consents import (
     make_id,
 )
 from airflow_provider_integry.authorizations.given import credentials_of, dump_given, load_given
-from airflow_provider_integry.authorizations.grant import Authorization, AuthorizationKey
+from airflow_provider_integry.authorizations.grant import Authorization, AuthorizationKey, GrantSecrets
 from airflow_provider_integry.authorizations.granting import Given, store_grant
 from airflow_provider_integry.authorizations.identity import find_account
 from airflow_provider_integry.authorizations.journal import Journal
 from airflow_provider_integry.authorizations.refresh import Events
+from airflow_provider_integry.authorizations.revoke import give_back
 from airflow_provider_integry.authorizations.steps import Do, Steps
 from airflow_provider_integry.authorizations.store import AuthorizationStore
 from airflow_provider_integry.authorizations.subject import Subject, build_subject
@@ -194,14 +195,16 @@ class Consents:
         row: Consent | None = yield Do(partial(self._consents.find, consent_id))
         if row is None or row.outcome != "other_account" or row.user_name != user[:255] or row.now > row.expires_at:
             return False
-        if not is_yes:
-            return bool((yield Do(partial(self._consents.move, row, "other_account", "declined"))))
         given = load_given(row.open())
-        if not (yield Do(partial(self._consents.move, row, "other_account", "taken"))):
+        if not (yield Do(partial(self._consents.move, row, "other_account", "taken" if is_yes else "declined"))):
             return False
         try:
             _, subject = yield Do(partial(self._subject_of, row))
-            yield from self._store_given(row, subject, given)
+            if is_yes:
+                yield from self._store_given(row, subject, given)
+            else:
+                token = given.obtained.token
+                yield from give_back(subject, GrantSecrets(token.access_token, token.refresh_token))
         except IntegryError as error:
             yield from self._end(row, "taken", "failed", error)
         return True
@@ -285,10 +288,8 @@ class Consents:
         yield from self._store_given(row, subject, given, problem)
 
     def _identify(self, settings: ConnectionSettings, given: Given) -> Steps[tuple[Account | None, str]]:
-        auth = settings.auth
-        assert isinstance(auth, OAuth1Consent | OAuth2Settings)
         try:
-            account = yield from find_account(settings, credentials_of(auth, given), given.kept)
+            account = yield from find_account(settings, credentials_of(settings, given), given.kept)
         except IntegryError as error:
             # The grant is good all the same: it must not be lost for this.
             log.warning("Connection '%s': the account could not be looked up: %s", settings.conn_id, error)
@@ -353,6 +354,13 @@ def _returned(found: Mapping[str, str]) -> str:
     if len(text) > MAX_RETURNED:
         raise CallbackError(f"its state has more than {MAX_RETURNED} characters")
     return digest_state(kind, text)
+
+
+def _is_other(before: Authorization, account: Account | None) -> bool:
+    """Return whether a grant would take the place of somebody else's, or may do so."""
+    if before.account_id is None or before.state == "revoked":
+        return False
+    return account is None or _cut(account.id) != before.account_id
 
 
 def _cut(text: str | None) -> str | None:

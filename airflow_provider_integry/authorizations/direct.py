@@ -76,4 +76,4 @@ def _supplied(found: HandedOut) -> Supplied:
     good_until = now + LOOK_S
     if expires_at is not None:
         good_until = min(good_until, expires_at - 1.0)
-    return Supplied(token, good_until, load_proof_key(secrets.proof_key) if secrets.proof_key else None)
+    return Supplied(token, good_until, load_proof_key(secrets.proof_key) if secrets.proof_key else None, secrets.kept)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from airflow_provider_integry.auth.credentials import Credentials
+from airflow_provider_integry.auth.credentials import Combined, Credentials
 from airflow_provider_integry.auth.dpop import dump_proof_key, load_proof_key
 from airflow_provider_integry.auth.grants import Obtained
 from airflow_provider_integry.auth.oauth1_consent import OAuth1Consent
@@ -14,6 +14,7 @@ from airflow_provider_integry.authorizations.granting import Given
 from airflow_provider_integry.authorizations.issuing import build_credentials
 from airflow_provider_integry.connectors.user_info import Account
 from airflow_provider_integry.secret import Secret
+from airflow_provider_integry.settings import ConnectionSettings
 
 
 def dump_given(given: Given) -> dict[str, Any]:
@@ -57,9 +58,12 @@ def load_given(data: dict[str, Any]) -> Given:
     )
 
 
-def credentials_of(settings: OAuth1Consent | OAuth2Settings, given: Given) -> Credentials:
-    """Return what a request is signed with that uses a new grant."""
-    return build_credentials(settings, given.obtained.token, given.proof_key)
+def credentials_of(settings: ConnectionSettings, given: Given) -> Credentials:
+    """Return what a request of a connection is signed with that uses a new grant."""
+    auth = settings.auth
+    assert isinstance(auth, OAuth1Consent | OAuth2Settings)
+    main = build_credentials(auth, given.obtained.token, given.proof_key)
+    return Combined(main, settings.secret_headers) if settings.secret_headers else main
 
 
 def _secret(text: str | None) -> Secret | None:

@@ -48,6 +48,7 @@ class CredentialsAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
         ask_after_s: Seconds after which to ask again, though it may still work.
         proof_key: PEM of the key that it is bound to (RFC 9449); None for plain tokens.
         scopes: Granted scopes; None when not known.
+        kept: What is kept with the grant beside its tokens; None where that is nothing.
         token_secret: OAuth 1.0a: what requests are signed with beside the token; None for other tokens.
     """
 
@@ -58,6 +59,7 @@ class CredentialsAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
     proof_key: str | None = None
     scopes: list[str] | None = None
     token_secret: str | None = None
+    kept: dict[str, str] | None = None
 
 
 class StatusItem(msgspec.Struct, frozen=True, omit_defaults=True):

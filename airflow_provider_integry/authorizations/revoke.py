@@ -42,6 +42,16 @@ WAIT_FOR_REFRESH_S = 10.0
 TELLING_S = 20.0
 MAX_TRIES, RETRY_S, MAX_RETRY_S = 3, 1.0, 5.0
 
+_MEND = "Revoke the grant there too."
+_NO_ENDPOINT = (
+    "The service was not told, as no revocation endpoint of it is known (field 'revoke_url'): tokens that tasks hold"
+    " work until they end, and the application stays listed there until it is removed."
+)
+_NO_WAY = (
+    "The service was not told, as OAuth 1.0a has no way to do that: what tasks hold works until the application is"
+    " removed there."
+)
+
 Upstream = Literal["told", "not_offered", "failed", "not_asked"]
 
 
@@ -139,14 +149,45 @@ def _try_to_tell(
         if row.binding != subject.binding:
             # What was obtained from one server is never shown to another.
             why = "the connection's client id, endpoints or base URL were changed after it was authorized"
-            return _Told("failed", f"The service was not told: {why}. Revoke the grant there too.")
+            return _Told("failed", f"The service was not told: {why}. {_MEND}")
+        settings = subject.settings
+        if not isinstance(settings, OAuth2Settings):
+            return _Told("not_offered", _NO_WAY)
+        url = yield from _find_endpoint(settings, subject)
+        if url is None:
+            return _Told("not_offered", _NO_ENDPOINT)
+        if _is_foreign(settings, url):
+            where = f"field 'revoke_url' leads to {urlsplit(url).hostname}, which is not where this grant comes from"
+            return _Told("failed", f"The service was not told: {where}. {_MEND}")
         secrets: GrantSecrets = yield from _take(store, journal, refresher, row, clock)
-        return (yield from _tell(subject, secrets, clock))
+        return (yield from _tell(settings, subject, url, secrets, clock))
     except IntegryError as error:
-        return _Told("failed", f"The service could not be told: {str(error).rstrip('.')}. Revoke the grant there too.")
+        return _Told("failed", f"The service could not be told: {str(error).rstrip('.')}. {_MEND}")
     except Exception as error:  # the grant is wiped whatever happens
         log.exception("Connection '%s': the service could not be told of a revocation.", row.conn_id)
-        return _Told("failed", f"The service could not be told ({type(error).__name__}). Revoke the grant there too.")
+        return _Told("failed", f"The service could not be told ({type(error).__name__}). {_MEND}")
+
+
+def give_back(subject: Subject, secrets: GrantSecrets, clock: Callable[[], float] = time.monotonic) -> Steps[None]:
+    """Give tokens back to the service that nobody wants and nothing keeps, where it offers that; never fails."""
+    if not isinstance(subject.settings, OAuth2Settings):
+        return
+    try:
+        url = yield from _find_endpoint(subject.settings, subject)
+        if url is not None and not _is_foreign(subject.settings, url):
+            told = yield from _tell(subject.settings, subject, url, secrets, clock)
+            log.info("Connection '%s': a grant was not wanted. %s", subject.key.conn_id, told.detail)
+    except IntegryError as error:
+        log.warning("Connection '%s': a grant that was not wanted is not given back: %s", subject.key.conn_id, error)
+
+
+def _is_foreign(settings: OAuth2Settings, url: str) -> bool:
+    """Return whether a revocation endpoint that was typed is not where the grant comes from.
+
+    What the issuer names is the issuer's business, and the grant is bound to that.
+    """
+    is_typed = settings.consent is not None and url == settings.consent.revoke_url
+    return is_typed and not is_of_same_site(url, (settings.exchange_url, settings.refresh_url, settings.issuer))
 
 
 def _take(
@@ -175,45 +216,21 @@ def _take(
     return refresher.read_secrets(current)
 
 
-def _tell(subject: Subject, secrets: GrantSecrets, clock: Callable[[], float]) -> Steps[_Told]:
+def _tell(
+    settings: OAuth2Settings, subject: Subject, url: str, secrets: GrantSecrets, clock: Callable[[], float]
+) -> Steps[_Told]:
     """Give refresh token and access token back."""
     tokens: list[tuple[TokenHint, Secret]] = []
     tokens += [("refresh_token", secrets.refresh_token)] if secrets.refresh_token else []
     tokens += [("access_token", secrets.access_token)] if secrets.access_token else []
     if not tokens:
         return _Told("not_asked", "There was no token to give back to the service.")
-    settings = subject.settings
-    if not isinstance(settings, OAuth2Settings):
-        return _Told(
-            "not_offered",
-            "The service was not told, as OAuth 1.0a has no way to do that: what tasks hold works until the application"
-            " is removed there.",
-        )
-    url = yield from _find_endpoint(settings, subject)
-    if url and not is_of_same_site(url, _own_urls(settings)):
-        host = urlsplit(url).hostname
-        return _Told(
-            "failed",
-            f"The service was not told: field 'revoke_url' leads to {host}, which is not where this grant comes from."
-            " Revoke the grant there too.",
-        )
-    if url is None:
-        return _Told(
-            "not_offered",
-            "The service was not told, as no revocation endpoint of it is known (field 'revoke_url'): tokens that tasks"
-            " hold work until they end, and the application stays listed there until it is removed.",
-        )
     deadline = clock() + TELLING_S
     answers: list[tuple[TokenHint, RevocationAnswer]] = []
     for hint, token in tokens:
         answer = yield from _give_back(settings, subject, url, token, hint, deadline, clock)
         answers.append((hint, answer))
     return _sum_up(answers)
-
-
-def _own_urls(settings: OAuth2Settings) -> tuple[str | None, ...]:
-    """Return the endpoints that the grant is bound to."""
-    return settings.exchange_url, settings.refresh_url, settings.issuer
 
 
 def _find_endpoint(settings: OAuth2Settings, subject: Subject) -> Steps[str | None]:
@@ -270,7 +287,7 @@ def _sum_up(answers: list[tuple[TokenHint, RevocationAnswer]]) -> _Told:
         if rest and rest[0].verdict == "done":
             return _Told("failed", "The service takes back access tokens only: remove the application there too.")
         return _Told("not_offered", "The service says that it revokes no such tokens: remove the application there.")
-    return _Told("failed", f"The service did not take the {what} back: {first.detail}. Revoke the grant there too.")
+    return _Told("failed", f"The service did not take the {what} back: {first.detail}. {_MEND}")
 
 
 __all__ = ["RevokeOutcome", "Upstream", "revoke_authorization"]

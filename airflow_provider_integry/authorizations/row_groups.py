@@ -171,7 +171,7 @@ class GroupReader:
         ids = sorted(found)[:max_hits]
         return Selection(table.c.id.in_(ids), _sum_up((found[one], 1) for one in ids), is_cut)
 
-    def _all(self, query: Select[Any]) -> list[Any]:
+    def _all(self, query: Any) -> list[Any]:
         return self._store.run(query)
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from types import MappingProxyType
 from typing import NamedTuple, Protocol
 from uuid import uuid4
 
@@ -32,11 +33,13 @@ class Supplied(NamedTuple):
         token: The token, without its refresh token.
         good_until: UTC epoch seconds; None when only the API can tell.
         proof_key: Key that the token is bound to (RFC 9449); None for plain tokens.
+        kept: What is kept with the grant beside its tokens.
     """
 
     token: Token
     good_until: float | None
     proof_key: ProofKey | None = None
+    kept: Mapping[str, str] = MappingProxyType({})
 
 
 class Supplier(Protocol):

@@ -197,7 +197,7 @@ class TokenSource:
         token = supplied.token
         credentials = build_credentials(self._settings, token, supplied.proof_key, dict(self._nonces))
         # With OAuth 1.0a nothing could be renewed: a 401 is the caller's to hear of.
-        return Issued(credentials, None if isinstance(credentials, OAuth1) else token.fingerprint)
+        return Issued(credentials, None if isinstance(credentials, OAuth1) else token.fingerprint, supplied.kept)
 
     def _too_slow(self) -> RequestTimeoutError:
         return RequestTimeoutError(f"Connection '{self._conn_id}'", "no token in the time that there was to wait")

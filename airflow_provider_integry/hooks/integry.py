@@ -22,13 +22,11 @@ from airflow_provider_integry.errors import (
     HttpStatusError,
     IntegryError,
     MissingFieldError,
-    UrlNotAllowedError,
 )
 from airflow_provider_integry.hooks.masking import TaskMasker
 from airflow_provider_integry.hooks.probe import Findings, find_readiness
 from airflow_provider_integry.hooks.watched import WatchedSource
 from airflow_provider_integry.settings import ConnectionSettings, parse_connection, read_connection
-from airflow_provider_integry.urls import check_url
 
 if TYPE_CHECKING:
     from requests.auth import AuthBase
@@ -182,6 +180,15 @@ class IntegryHook(BaseHook):
             f"Connection '{self.integry_conn_id}' of type '{self.settings.conn_type}' has no single token;"
             " use hook.get_conn() or hook.auth."
         )
+
+    @property
+    def kept_values(self) -> dict[str, str]:
+        """What was kept of the service's answers when somebody authorized; see field 'kept_values'.
+
+        Raises:
+            AuthorizationError: There is no grant.
+        """
+        return dict(self._source().get().kept)
 
     # -- activities --------------------------------------------------------------------------------
 
@@ -368,49 +375,33 @@ class IntegryHook(BaseHook):
         return lambda: status
 
     def _load_connector(self) -> Connector:
-        # Lazy for start-up cost: pydantic models and YAML are not needed to parse a DAG file.
-        from airflow_provider_integry import config
-        from airflow_provider_integry.connectors import load_connector
+        # Lazy for start-up cost: not needed to parse a DAG file.
+        from airflow_provider_integry.authorizations.api_target import load_connector_of
 
-        settings = self.settings
-        name = self._connector_name or settings.connector
+        name = self._connector_name or self.settings.connector
         if not name:
             problem = "is empty, and needed to run activities; give a connector's name or path"
-            raise MissingFieldError(settings.conn_id, "connector", problem)
-        connector = load_connector(name, folder=config.connectors_folder())
-        if connector.connection_types and settings.conn_type not in connector.connection_types:
-            problem = (
-                f"'{name}' works with {', '.join(connector.connection_types)}, but this connection is of type"
-                f" '{settings.conn_type}'; choose another connector or type"
-            )
-            raise ConnectionConfigError(settings.conn_id, "connector", problem)
-        return connector
+            raise MissingFieldError(self.settings.conn_id, "connector", problem)
+        return load_connector_of(self.settings, name)
 
     def _has_connector(self) -> bool:
         return bool(self._connector_name or self.settings.connector)
 
     def _base_url(self) -> str:
-        base_url = self.settings.base_url
-        connector = self.connector if self._has_connector() else None
-        if base_url is None and connector is not None and connector.base_url:
-            base_url = self._check_base_url(connector.base_url)
+        # Lazy for start-up cost, as above.
+        from airflow_provider_integry.authorizations.api_target import base_url_of
+
+        base_url = base_url_of(self.settings, self.connector if self._has_connector() else None)
         if base_url is None:
             problem = "is empty, and there is no connector that knows it; fill in 'Base URL', https://api.example.com"
             raise MissingFieldError(self.settings.conn_id, "host", problem)
-        return base_url.rstrip("/")
-
-    def _check_base_url(self, url: str) -> str:
-        try:
-            return check_url(url, "allow_http", allow_http=self.settings.allow_http)
-        except UrlNotAllowedError as error:
-            problem = f"the connector's base URL {error.problem}"
-            raise ConnectionConfigError(self.settings.conn_id, "allow_http", problem) from None
+        return base_url
 
     def _guard(self, base_url: str) -> HostGuard:
-        from airflow_provider_integry.transport.guard import HostGuard
+        # Lazy for start-up cost, as above.
+        from airflow_provider_integry.authorizations.api_target import guard_of
 
-        hosts = [*self.settings.allowed_hosts, *(self.connector.hosts if self._has_connector() else ())]
-        return HostGuard(base_url, hosts, allow_http=self.settings.allow_http)
+        return guard_of(self.settings, self.connector if self._has_connector() else None, base_url)
 
     def _source(self) -> CredentialSource:
         # Lazy for start-up cost: oauthlib and PyJWT are not needed to parse a DAG file.
@@ -448,15 +439,17 @@ class IntegryHook(BaseHook):
                 raise CredentialsRejectedError(self.integry_conn_id, 401, error.detail, link) from None
             raise
 
-    def _user_info_call(self) -> UserInfoCall | None:
+    def _user_info_call(self, kept: Mapping[str, str] | None = None) -> UserInfoCall | None:
         # Lazy for start-up cost: pydantic models are not needed to parse a DAG file.
+        from airflow_provider_integry.authorizations.api_target import fill_kept
         from airflow_provider_integry.connectors.user_info import build_user_info_call
 
         own = self.settings.user_info
+        path = own.url if own.url is None or kept is None else fill_kept(self.settings, own.url, kept)
         return build_user_info_call(
             self.connector if self._has_connector() else None,
             base_url=self._base_url(),
-            path=own.url,
+            path=path,
             id_path=own.id_path,
             name_path=own.name_path,
         )
@@ -466,9 +459,9 @@ class IntegryHook(BaseHook):
         # Lazy for start-up cost, as above.
         from airflow_provider_integry.connectors.user_info import parse_user_info
 
-        call = self._user_info_call()
+        # A token first: what is kept with it may say where to ask.
+        call = self._user_info_call(self._source().get().kept)
         if call is None:
-            self._source().get()
             return None
         response = self._send(call.request)
         with self._refusals():
@@ -479,10 +472,10 @@ class IntegryHook(BaseHook):
         from airflow_provider_integry.connectors.user_info import parse_user_info
         from airflow_provider_integry.transport.aio import read_response
 
+        issued = await self._source().aget()
         # A connector is a file: reading it would block the loop.
-        call = await asyncio.to_thread(self._user_info_call)
+        call = await asyncio.to_thread(self._user_info_call, issued.kept)
         if call is None:
-            await self._source().aget()
             return None
         request = call.request
         async with self.get_async_conn() as session:

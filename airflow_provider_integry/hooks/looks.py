@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Collection, Sequence
 from typing import NamedTuple
 
 from airflow_provider_integry.auth.readiness import Readiness
-from airflow_provider_integry.authorizations.choose import check_end_user, is_kept
+from airflow_provider_integry.authorizations.choose import check_end_user, find_link, is_kept
 from airflow_provider_integry.authorizations.status_reader import Asked, StatusReader
 from airflow_provider_integry.errors import IntegryError, MissingFieldError
 from airflow_provider_integry.hooks.integry import IntegryHook
@@ -96,6 +96,24 @@ class Looker:
     def _begin(self, conn_id: str) -> asyncio.Task[Outcome]:
         task = self._openings[conn_id] = asyncio.create_task(_open(conn_id))
         return task
+
+
+def describe(findings: Findings, hook: IntegryHook | None, wanted: Wanted) -> str:
+    """Say what is waited for, with the link to the page on which somebody ends the waiting.
+
+    Args:
+        findings: What was found; not ready.
+        hook: A hook of the connection; None where one of its fields is empty.
+        wanted: Which authorization.
+    """
+    said = f"it is {findings.readiness}. {findings.reason}".rstrip(". ")
+    try:
+        link = find_link(hook.settings, wanted.end_user, wanted.account) if hook else None
+    except IntegryError:
+        link = None
+    if link is None or link in said or findings.readiness is Readiness.UNREACHABLE:
+        return f"{said}."
+    return f"{said}. Authorize it: {link}"
 
 
 async def _open(conn_id: str) -> Outcome:

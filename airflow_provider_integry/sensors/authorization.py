@@ -13,6 +13,9 @@ from airflow_provider_integry.links import AuthorizeLink
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
+    from airflow.triggers.base import StartTriggerArgs
+
+TRIGGER = "airflow_provider_integry.triggers.authorization.AuthorizationReadyTrigger"
 
 
 class IntegryAuthorizationSensor(BaseSensorOperator):
@@ -29,6 +32,10 @@ class IntegryAuthorizationSensor(BaseSensorOperator):
         account: Which of several accounts of that end user. (templated)
         verify: Whether to ask the API.
         deferrable: Whether to wait in the triggerer; otherwise `mode` says how (poke or reschedule).
+        start_from_trigger: Whether to begin in the triggerer as well, so that no worker is needed until the wait is
+            over. Airflow does so from version 3.3 on, for tasks that are not mapped; others, and those whose
+            arguments come from another task by XCom, begin on a worker as ever. Templates are rendered in the
+            triggerer.
         kwargs: Arguments of `BaseSensorOperator`; `poke_interval` is the seconds between two looks.
     """
 
@@ -44,14 +51,42 @@ class IntegryAuthorizationSensor(BaseSensorOperator):
         account: str | None = None,
         verify: bool = False,
         deferrable: bool = True,
+        start_from_trigger: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        if start_from_trigger and not deferrable:
+            raise ValueError(
+                "start_from_trigger=True needs deferrable=True: the triggerer is where deferred tasks wait."
+            )
         self.integry_conn_id = integry_conn_id
         self.end_user = end_user
         self.account = account
         self.verify = verify
         self.deferrable = deferrable
+        texts = (integry_conn_id, end_user, account)
+        # What another task returns is not known before that task has run.
+        self.start_from_trigger = start_from_trigger and all(isinstance(text, str | None) for text in texts)
+        if self.start_from_trigger:
+            self.start_trigger_args = self._build_start()
+
+    def _build_start(self) -> StartTriggerArgs:
+        """Return what Airflow's scheduler needs to begin the task in the triggerer."""
+        # Lazy for start-up cost: not needed to parse other DAG files.
+        from airflow.triggers.base import StartTriggerArgs
+
+        return StartTriggerArgs(
+            trigger_cls=TRIGGER,
+            trigger_kwargs={
+                "integry_conn_id": self.integry_conn_id,
+                "end_user": self.end_user,
+                "account": self.account,
+                "verify": self.verify,
+                "poll_interval_s": float(self.poke_interval),
+            },
+            next_method="execute_complete",
+            timeout=timedelta(seconds=self.timeout),
+        )
 
     def poke(self, context: Context) -> bool:
         """Look once.
@@ -64,6 +99,7 @@ class IntegryAuthorizationSensor(BaseSensorOperator):
         # Lazy for start-up cost: the hook and the errors are not needed to parse a DAG file.
         from airflow_provider_integry.auth.readiness import Readiness
         from airflow_provider_integry.hooks.integry import IntegryHook
+        from airflow_provider_integry.hooks.looks import Wanted, describe
         from airflow_provider_integry.hooks.task_failure import task_errors
 
         hook = IntegryHook(self.integry_conn_id, self.end_user, self.account)
@@ -72,7 +108,8 @@ class IntegryAuthorizationSensor(BaseSensorOperator):
         if findings.readiness is Readiness.READY:
             self.log.info("Connection %s is ready.", self.integry_conn_id)
             return True
-        self.log.info("Connection %s is %s. %s", self.integry_conn_id, findings.readiness, findings.reason)
+        wanted = Wanted(self.integry_conn_id, self.end_user, self.account)
+        self.log.info("Connection %s: %s", self.integry_conn_id, describe(findings, hook, wanted))
         return False
 
     def execute(self, context: Context) -> None:

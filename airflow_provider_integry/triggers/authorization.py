@@ -15,7 +15,6 @@ from airflow_provider_integry.errors import IntegryError
 
 if TYPE_CHECKING:
     from airflow_provider_integry.hooks.looks import Look, Outcome
-    from airflow_provider_integry.hooks.probe import Findings
 
 # Looks in a row that find no such connection, before waiting is given up.
 MAX_NOT_FOUND = 3
@@ -70,9 +69,9 @@ class AuthorizationReadyTrigger(BaseTrigger):
         yield await self._wait()
 
     async def _wait(self) -> TriggerEvent:
-        # Lazy for start-up cost: the operator side imports this module. In a thread: it takes a third of
-        # a second the first time, for which the triggerer's loop must not stand still.
-        await asyncio.to_thread(importlib.import_module, "airflow_provider_integry.triggers.status_pool")
+        # Lazy for start-up cost: the operator side imports this module. In a thread: it takes half a second
+        # the first time, for which the triggerer's loop must not stand still.
+        await asyncio.to_thread(_load)
         from airflow_provider_integry.hooks.looks import Wanted
         from airflow_provider_integry.triggers.status_pool import pool_of_running_loop
 
@@ -90,7 +89,7 @@ class AuthorizationReadyTrigger(BaseTrigger):
         if isinstance(outcome, Exception):
             return self._judge_error(outcome)
         self._not_found = 0
-        return self._judge_findings(outcome.findings)
+        return self._judge_look(outcome)
 
     def _judge_error(self, error: Exception) -> TriggerEvent | None:
         if isinstance(error, IntegryError):
@@ -107,10 +106,13 @@ class AuthorizationReadyTrigger(BaseTrigger):
             return TriggerEvent({"status": "failed", "message": str(error), "retryable": True})
         raise error
 
-    def _judge_findings(self, findings: Findings) -> TriggerEvent | None:
-        if findings.readiness is Readiness.READY:
+    def _judge_look(self, look: Look) -> TriggerEvent | None:
+        # Lazy for start-up cost, as below.
+        from airflow_provider_integry.hooks.looks import Wanted, describe
+
+        if look.findings.readiness is Readiness.READY:
             return TriggerEvent({"status": "ready"})
-        self._say(f"it is {findings.readiness}. {findings.reason}")
+        self._say(describe(look.findings, look.hook, Wanted(self.integry_conn_id, self.end_user, self.account)))
         return None
 
     async def _verify(self, look: Look) -> Look | Exception:
@@ -127,3 +129,8 @@ class AuthorizationReadyTrigger(BaseTrigger):
         if text != self._said:
             self._said = text
             self.log.info("Connection %s: %s", self.integry_conn_id, text)
+
+
+def _load() -> None:
+    for name in ("hooks.looks", "transport.aio", "triggers.status_pool"):
+        importlib.import_module(f"airflow_provider_integry.{name}")

@@ -16,7 +16,7 @@ from airflow_provider_integry.errors import IntegryError
 from airflow_provider_integry.web.api.openapi import complete_document
 from airflow_provider_integry.web.api.routes import build_router
 from airflow_provider_integry.web.headers import SafeHeaders
-from airflow_provider_integry.web.pages import actions, authorizations, consent
+from airflow_provider_integry.web.pages import actions, authorizations, consent, task_link
 from airflow_provider_integry.web.pages.rendering import render_login, render_refusal
 from airflow_provider_integry.web.public import callback
 from airflow_provider_integry.web.refusals import PageError
@@ -45,7 +45,7 @@ def build_app() -> FastAPI:
         openapi_url="/v1/openapi.json",
     )
     app.include_router(build_router(Broker()))
-    for pages in (authorizations, consent, actions, callback):
+    for pages in (authorizations, consent, actions, task_link, callback):
         app.include_router(pages.build_router())
     app.mount("/static", StaticFiles(directory=_STATIC), name="static")
     app.add_exception_handler(PageError, _refuse)

@@ -55,5 +55,15 @@ class IntegryPlugin(AirflowPlugin):
             "destination": "nav",
             # Beside the connections.
             "category": "admin",
-        }
+        },
+        {
+            "name": "Authorize",
+            "href": (
+                f"{URL_PREFIX[1:]}/task?dag_id={{DAG_ID}}&run_id={{RUN_ID}}&task_id={{TASK_ID}}&map_index={{MAP_INDEX}}"
+            ),
+            "icon": f"{URL_PREFIX[1:]}/static/icon-light.svg",
+            "icon_dark_mode": f"{URL_PREFIX[1:]}/static/icon-dark.svg",
+            "url_route": "authorize",
+            "destination": "task_instance",
+        },
     ]

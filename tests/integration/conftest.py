@@ -14,6 +14,7 @@ from types import SimpleNamespace
 import pytest
 from airflow import __version__ as airflow_version
 from airflow import settings as airflow_settings
+from airflow.models.asset import AssetModel
 from airflow.models.connection import Connection as CoreConnection
 from airflow.models.log import Log
 from airflow.sdk._shared.secrets_masker import reset_secrets_masker
@@ -48,7 +49,7 @@ def _tables():
         warnings.simplefilter("ignore")
         configure_mappers()
     metadata.create_all(airflow_settings.engine)
-    tables = [CoreConnection.__table__, Log.__table__]
+    tables = [CoreConnection.__table__, Log.__table__, AssetModel.__table__]
     Log.metadata.create_all(airflow_settings.engine, tables=tables)
 
 

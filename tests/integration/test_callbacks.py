@@ -2,116 +2,29 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import re
 from html import unescape
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
-import httpx
 import pytest
 import requests
 from airflow import settings as airflow_settings
+from integration.desk import AIRFLOW, CLIENT, Desk, local
 from servers.oauth2_consent import ConsentApi, ConsentClient
 from sqlalchemy import select, update
 
 from airflow_provider_integry.authorizations.airflow_store import (
     local_consents,
     local_refresher,
-    local_store,
-    read_settings,
 )
 from airflow_provider_integry.authorizations.consent import CALLBACK_PATH, cookie_name
-from airflow_provider_integry.authorizations.grant import AuthorizationKey
 from airflow_provider_integry.authorizations.steps import run_steps
-from airflow_provider_integry.authorizations.subject import build_subject
 from airflow_provider_integry.authorizations.tables import consent as consent_table
-from airflow_provider_integry.errors import ConfigurationError, ConsentDeniedError, IntegryError
-from airflow_provider_integry.web.app import build_app
+from airflow_provider_integry.errors import ConfigurationError, ConsentDeniedError
+from airflow_provider_integry.hooks.integry import IntegryHook
 
-AIRFLOW = "http://127.0.0.1:8080"
-CLIENT = ("app", "app-secret")
 PUSHING = frozenset({"pushed_authorization_request_endpoint"})
-
-
-class Desk:
-    """One connection to a server that asks for consent, and what a browser does with it."""
-
-    def __init__(self, api, server, put, **fields):
-        self.api, self.server = api, server
-        self.put = put
-        self.connect(**fields)
-
-    def connect(self, **fields):
-        """Make or change the connection."""
-        given = {
-            "conn_type": "integry_oauth2",
-            "grant_type": "authorization_code",
-            "client_id": CLIENT[0],
-            "client_secret": CLIENT[1],
-            "issuer": self.server.url,
-            "scopes": "contacts.read",
-            "user_info_url": "/me",
-            "allow_http": True,
-            **fields,
-        }
-        self.put(self.server.url, given.pop("conn_type"), conn_id="crm", **given)
-
-    def subject(self, end_user=None):
-        return build_subject(read_settings("crm"), AuthorizationKey("crm", None, end_user))
-
-    def begin(self, end_user=None, user="ada"):
-        return run_steps(local_consents().begin(self.subject(end_user), base_url=AIRFLOW, user=user))
-
-    def consent(self, begun, decision="allow", **more):
-        """Press a button of the consent page; return the address that the browser is sent back to."""
-        page = requests.get(begun.url, timeout=5)
-        assert page.status_code == 200, page.text
-        form = {name: unescape(value) for name, value in re.findall(r'name="(\w+)" value="([^"]*)"', page.text)}
-        form |= {"decision": decision, **more}
-        answer = requests.post(f"{self.server.url}/authorize", data=form, timeout=5, allow_redirects=False)
-        return answer.headers.get("Location"), answer
-
-    def call(self, *requests_of, cookies=None, begun=None):
-        """Send requests to our application at the same time; each is (method, path with query[, body])."""
-        jar = dict(cookies or {})
-        if begun is not None:
-            jar[cookie_name(begun.consent_id)] = begun.browser_key.reveal()
-
-        async def ask():
-            transport = httpx.ASGITransport(app=build_app())
-            headers = {"Cookie": "; ".join(f"{name}={value}" for name, value in jar.items())} if jar else {}
-            async with httpx.AsyncClient(transport=transport, base_url=AIRFLOW, headers=headers) as client:
-                return await asyncio.gather(
-                    *(
-                        client.request(method, url, content=body[0] if body else None)
-                        for method, url, *body in requests_of
-                    )
-                )
-
-        return asyncio.run(ask())
-
-    def come_back(self, location, begun, **options):
-        """Open a callback in the browser in which it was begun."""
-        return self.call(("GET", local(location)), begun=begun, **options)[0]
-
-    def row(self, end_user=None):
-        return local_store().find(self.subject(end_user).key.digest)
-
-    def outcome(self, begun):
-        return local_consents().find(begun.consent_id)
-
-    @property
-    def exchanges(self):
-        return self.api.token_requests["authorization_code"]
-
-
-def local(location):
-    """Return a callback's address below our prefix."""
-    parts = urlsplit(location)
-    assert f"{parts.scheme}://{parts.netloc}" == AIRFLOW
-    assert parts.path.startswith(CALLBACK_PATH)
-    return f"{parts.path.removeprefix('/integry')}?{parts.query}"
 
 
 @pytest.fixture
@@ -264,6 +177,8 @@ def test_who_does_not_want_another_account_keeps_the_old_one(desk):
         "declined",
         None,
     )
+    # What is not wanted is given back to the service; the grant that stays is not.
+    assert [(one.user, one.is_dead) for one in desk.api.grants] == [("ada", False), ("bea", True)]
 
 
 def test_the_same_account_takes_the_place_of_its_old_grant_without_a_question(desk):
@@ -338,10 +253,10 @@ def test_nothing_of_a_consent_is_kept_in_clear(desk):
     ],
 )
 def test_a_wrong_field_is_named_before_anybody_is_sent_anywhere(desk, fields, field):
-    with pytest.raises(IntegryError, match=field) as caught:
-        desk.connect(**fields)
+    desk.connect(**fields)
+
+    with pytest.raises(ConfigurationError, match=field):
         desk.begin()
-    assert isinstance(caught.value, ConfigurationError)
 
 
 # -- hostile callbacks -----------------------------------------------------------------------------
@@ -428,7 +343,10 @@ ENDED = {
     "error beside a code": (lambda url: changed(url, error="access_denied"), "denied"),
     "error of markup": (lambda url: changed(url, code=None, error=MARKUP, error_description=MARKUP), "denied"),
     "error of 20 KB": (lambda url: changed(url, code=None, error="x", error_description="y" * 20_000), "denied"),
-    "error of other languages": (lambda url: changed(url, code=None, error="拒否", error_description="‮evil"), "denied"),
+    "error of other languages": (
+        lambda url: changed(url, code=None, error="拒否", error_description="\u202eevil"),
+        "denied",
+    ),
     "error with newlines": (lambda url: changed(url, code=None, error="a\nb", error_description="c\r\nd: e"), "denied"),
     "error from elsewhere": (lambda url: changed(url, code=None, error="x", iss="https://evil.example"), "failed"),
     "error without iss": (lambda url: changed(url, code=None, error="x", iss=None), "failed"),
@@ -588,3 +506,12 @@ def test_who_says_no_is_told_apart_from_a_failure(desk):
     error = ConsentDeniedError("crm", "access_denied", "Ada said no.")
 
     assert str(error) == "Connection 'crm': the service did not give its consent (access_denied). It says: Ada said no."
+
+
+def test_tasks_find_the_kept_values_with_the_token(desk):
+    desk.api.callback_extra = {"realmId": "4620816365"}
+    desk.connect(kept_values={"realm": "callback.realmId"})
+    begun = desk.begin("acme")
+    desk.come_back(desk.consent(begun)[0], begun)
+
+    assert IntegryHook("crm", end_user="acme").kept_values == {"realm": "4620816365"}

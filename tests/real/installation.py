@@ -15,6 +15,7 @@ import requests
 from cryptography.fernet import Fernet
 from sqlalchemy import create_engine, inspect, text
 
+from scripts.demo.airflow_api import send
 from scripts.demo.ports import find_free_ports
 from scripts.demo.processes import Processes, describe
 from scripts.demo.sandbox import USER, Ports, Sandbox, find_airflow, make_sandbox, private_file
@@ -33,6 +34,7 @@ class Installation:
         database: URL of an empty database; None for SQLite in the folder.
         api_servers: How many API server processes.
         settings: Options beside those of the demo, by section and name.
+        dags: Folder with the DAGs.
     """
 
     def __init__(
@@ -42,7 +44,9 @@ class Installation:
         database: str | None = None,
         api_servers: int = 1,
         settings: Mapping[str, Mapping[str, str]] | None = None,
+        dags: Path = HERE / "dags",
     ) -> None:
+        self._dags = dags
         ports = find_free_ports(4 + api_servers)
         folder.mkdir(parents=True, exist_ok=True)
         self.box: Sandbox = make_sandbox(folder, Ports(*ports[:4]), more_dags=None, log_level="DEBUG")
@@ -51,6 +55,7 @@ class Installation:
         self._config = self._configure(settings or {})
         self._processes = Processes()
         self._names: list[str] = []
+        self._runs = 0
         self._children: list[subprocess.Popen[bytes]] = []
         self._airflow = find_airflow()
         self._env = self.box.environment()
@@ -63,7 +68,7 @@ class Installation:
         config = configparser.RawConfigParser()
         config.read(path, encoding="utf-8")
         local = "airflow.dag_processing.bundles.local.LocalDagBundle"
-        bundle = {"name": "real", "classpath": local, "kwargs": {"path": str(HERE / "dags")}}
+        bundle = {"name": "real", "classpath": local, "kwargs": {"path": str(self._dags)}}
         own: dict[str, dict[str, str]] = {
             "core": {"parallelism": "48", "max_active_tasks_per_dag": "64"},
             # With Airflow's own size, forty tasks that end at one moment can lock its API server up for thirty
@@ -89,6 +94,13 @@ class Installation:
         self._processes.run(
             "migrate", [self._airflow, "db", "migrate"], env=self._env, cwd=self.box.folder, log=self.log("migrate")
         )
+
+    def run(self, *arguments: str) -> str:
+        """Run one command of Airflow to its end; return what it printed."""
+        self._runs += 1
+        name = f"{arguments[0]}-{self._runs}"
+        command = [self._airflow, *arguments]
+        return self._processes.run(name, command, env=self._env, cwd=self.box.folder, log=self.log(name))
 
     def start(self, name: str, *arguments: str, **env: str) -> None:
         """Start one process of Airflow: ``start("worker", "celery", "worker")``."""
@@ -144,9 +156,14 @@ class Installation:
 
     def call(self, method: str, path: str, body: Any = None) -> Any:
         """Call Airflow."""
-        with self._session.request(method, f"{self.urls[0]}{path}", json=body, timeout=60) as answer:
+        with send(self._session, method, f"{self.urls[0]}{path}", body) as answer:
             assert answer.ok, f"{method} {path}: {answer.status_code} {answer.text[:500]}"
             return answer.json() if answer.content else None
+
+    def look(self, path: str) -> tuple[int, str]:
+        """Open a page; return its status and text."""
+        with self._session.get(f"{self.urls[0]}{path}", timeout=60) as answer:
+            return answer.status_code, answer.text
 
     def save_connection(self, conn_id: str, host: str, extra: Mapping[str, Any], *, is_new: bool = True) -> None:
         """Make or change a connection, as the form does."""

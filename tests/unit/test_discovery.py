@@ -67,7 +67,83 @@ def test_the_document_of_rfc_8414_section_3_2_is_read():
         "https://server.example.com/token",
         ("client_secret_basic", "private_key_jwt"),
         ("ES256",),
+        authorization_endpoint="https://server.example.com/authorize",
     )
+
+
+FURTHER = (
+    "authorization_endpoint",
+    "pushed_authorization_request_endpoint",
+    "revocation_endpoint",
+    "device_authorization_endpoint",
+)
+
+
+def test_what_a_consent_needs_is_read():
+    document = {
+        "issuer": ISSUER,
+        "token_endpoint": ENDPOINT,
+        **{name: f"{ISSUER}/{name}" for name in FURTHER},
+        "require_pushed_authorization_requests": True,
+        "code_challenge_methods_supported": ["S256", "plain"],
+        "authorization_response_iss_parameter_supported": True,
+    }
+
+    found = parse_metadata(respond(document), ISSUER)
+
+    assert [getattr(found, name) for name in FURTHER] == [f"{ISSUER}/{name}" for name in FURTHER]
+    assert (found.require_pushed, found.iss_supported) == (True, True)
+    assert found.code_challenge_methods == ("S256", "plain")
+    assert found.require("revocation_endpoint", "revoke_url") == f"{ISSUER}/revocation_endpoint"
+
+
+def test_what_is_not_told_is_not_there():
+    found = parse_metadata(respond({"issuer": ISSUER, "token_endpoint": ENDPOINT}), ISSUER)
+
+    assert [getattr(found, name) for name in FURTHER] == [None] * 4
+    assert (found.require_pushed, found.iss_supported, found.code_challenge_methods) == (False, False, ())
+    with pytest.raises(TokenResponseError, match="names no device_authorization_endpoint; fill in field 'device_url'"):
+        found.require("device_authorization_endpoint", "device_url")
+
+
+@pytest.mark.parametrize("told", ["true", 1, "yes", None, [True]])
+def test_only_true_is_a_promise(told):
+    document = {
+        "issuer": ISSUER,
+        "token_endpoint": ENDPOINT,
+        "require_pushed_authorization_requests": told,
+        "authorization_response_iss_parameter_supported": told,
+    }
+    found = parse_metadata(respond(document), ISSUER)
+    assert (found.require_pushed, found.iss_supported) == (False, False)
+
+
+@pytest.mark.parametrize("name", FURTHER)
+@pytest.mark.parametrize(
+    ("endpoint", "problem"),
+    [
+        ("http://auth.example.com/x", "uses http"),
+        ("https://user:pass@auth.example.com/x", "user info"),
+        ("https://169.254.169.254/x", "link-local"),
+        ("javascript:alert(1)", "can be called"),
+        (["https://auth.example.com/x"], "is no text"),
+    ],
+)
+def test_a_further_endpoint_that_may_not_be_called_matters_only_when_it_is_needed(name, endpoint, problem):
+    document = {"issuer": ISSUER, "token_endpoint": ENDPOINT, name: endpoint}
+
+    found = parse_metadata(respond(document), ISSUER)
+
+    assert (found.token_endpoint, getattr(found, name)) == (ENDPOINT, None)
+    with pytest.raises(TokenResponseError, match=problem) as caught:
+        found.require(name, "some_url")
+    assert "pass@" not in str(caught.value)
+
+
+def test_a_further_endpoint_may_be_http_where_the_connection_allows_it():
+    document = {"issuer": ISSUER, "token_endpoint": ENDPOINT, "revocation_endpoint": "http://auth.example.com/revoke"}
+    found = parse_metadata(respond(document), ISSUER, allow_http=True)
+    assert found.revocation_endpoint == "http://auth.example.com/revoke"
 
 
 def test_an_endpoint_on_another_host_is_the_issuers_business():

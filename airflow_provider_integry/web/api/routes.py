@@ -194,6 +194,7 @@ def _build_answer(found: HandedOut) -> CredentialsAnswer:
         _choose_next(row, is_due=found.is_due),
         proof_key=secrets.proof_key.reveal() if secrets.proof_key else None,
         scopes=row.scopes.split() if row.scopes is not None else None,
+        kept=dict(secrets.kept) or None,
         token_secret=secrets.token_secret.reveal() if secrets.token_secret else None,
     )
 

@@ -1,0 +1,104 @@
+"""Two thousand sensors wait on one triggerer of a real Airflow: what they ask of the broker, and of the triggerer."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import airflow
+import pytest
+from real.installation import Installation
+from real.play import Provider
+from real.readiness import DAGS, connect, wait_until
+
+pytestmark = pytest.mark.timeout(3600)
+# In `ready_dags`, DAG `crowd`.
+SENSORS, POLL_S = 20, 20.0
+# Airflow 3.2 begins no task in the triggerer: there each of them takes a worker first, which is a second or two.
+RUNS = 100 if airflow.__version__ >= "3.3" else 10
+MANY = SENSORS * RUNS
+INTERVALS = 6
+SETTINGS = {
+    "triggerer": {"capacity": str(2 * MANY)},
+    "core": {"max_active_runs_per_dag": "400", "max_active_tasks_per_dag": "4000", "parallelism": "8"},
+    "logging": {"logging_level": "INFO"},
+    "integry": {"connectors_folder": str(Path(__file__).parent.parent / "real" / "connectors")},
+}
+
+
+class Crowd:
+    """An Airflow in which they wait."""
+
+    def __init__(self, installation: Installation) -> None:
+        self._installation = installation
+        self._runs: list[str] = []
+
+    def come(self) -> float:
+        """Let all of them wait; return how long it took until the triggerer had them all."""
+        began = time.monotonic()
+        for number in range(RUNS):
+            self._runs.append(self._installation.begin_run("crowd", {"group": f"group-{number}"}))
+        wait_until(lambda: self.waiting() == MANY, "all wait in the triggerer", 1800)
+        return time.monotonic() - began
+
+    def waiting(self) -> int:
+        """Return how many triggers the triggerer has."""
+        rows = self._installation.query("SELECT count(*) AS n FROM trigger WHERE triggerer_id IS NOT NULL")
+        return int(rows[0]["n"])
+
+    def requests(self) -> int:
+        """Return how many status requests the broker has had."""
+        return self._log("api-server-0").count("path=/integry/v1/status")
+
+    def blocked(self) -> list[str]:
+        """Return what Airflow says about a blocked triggerer."""
+        return [line for line in self._log("triggerer").splitlines() if "thread was blocked" in line]
+
+    def resume(self, api: Any) -> float:
+        """Authorize one of them; return the seconds until its sensor has gone on."""
+        path = self._installation.box.folder / "refresh-token.txt"
+        path.write_text(api.authorize(), encoding="utf-8")
+        user, run = "group-7-3", self._runs[7]
+        self._installation.run("integry", "import", "acme", "--end-user", user, "--file", str(path))
+        (row,) = self._installation.query("SELECT created_at FROM integry_authorization")
+        wait_until(lambda: self._installation.states(run)["wait_3"] != "deferred", "it goes on")
+        return time.time() - float(row["created_at"])
+
+    def _log(self, name: str) -> str:
+        return self._installation.log(name).read_text("utf-8", "replace")
+
+
+def test_two_thousand_sensors_on_one_triggerer(tmp_path, postgres):
+    database = postgres.create_database("crowd")
+    installation = Installation(tmp_path / "airflow", database=database, dags=DAGS, settings=SETTINGS)
+    installation.migrate()
+    crowd, counts = Crowd(installation), []
+    with Provider().serving() as provider:
+        try:
+            installation.start_servers()
+            installation.wait_until_healthy()
+            connect(installation, provider)
+            came_s = crowd.come()
+            coming, coming_blocked = crowd.requests(), crowd.blocked()
+            print(f"\n{MANY} sensors came in {came_s:.0f} s; {coming} status requests; blocked: {coming_blocked}")
+            time.sleep(POLL_S)
+            before_blocked = len(crowd.blocked())
+            for _ in range(INTERVALS):
+                before = crowd.requests()
+                time.sleep(POLL_S)
+                counts.append(crowd.requests() - before)
+            blocked = crowd.blocked()[before_blocked:]
+            print(f"status requests in {INTERVALS} intervals of {POLL_S:.0f} s: {counts}; blocked: {blocked}")
+            resumed_s = crowd.resume(provider.api)
+            print(f"one of them was authorized and went on after {resumed_s:.1f} s")
+        finally:
+            installation.stop()
+
+    # One per five hundred and interval, while they come as well.
+    allowed = max(4, MANY // 500)
+    assert coming <= allowed * (came_s / POLL_S + 1)
+    assert sum(counts) <= allowed * INTERVALS
+    assert max(counts) <= allowed
+    assert blocked == []
+    assert resumed_s < POLL_S + 5
