@@ -10,7 +10,20 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, and_, case, false, func, literal, not_, or_, select, true, tuple_
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    and_,
+    case,
+    false,
+    func,
+    literal,
+    not_,
+    or_,
+    select,
+    true,
+    tuple_,
+)
 
 from airflow_provider_integry import errors
 from airflow_provider_integry.auth.readiness import Readiness
@@ -128,7 +141,7 @@ class GroupReader:
             conn_ids = {group.conn_id for group in shown}
             return self._search(condition, conn_ids, text, max_hits, is_judged=readiness is not None)
         name = exactly(table.c.conn_id)
-        query: Select[Any] = select(name, func.count()).where(condition).group_by(name)
+        query = select(name, func.count()).where(condition).group_by(name)
         return Selection(condition, _sum_up((row[0], row[1]) for row in self._all(query)))
 
     def read(self, selection: Selection, offset: int, limit: int) -> list[Authorization]:
@@ -163,7 +176,7 @@ class GroupReader:
             conditions.append(row_id.in_(select(table.c.id).where(is_like).correlate(None).scalar_subquery()))
         found: dict[int, str] = {}
         for hits in conditions:
-            query: Select[Any] = select(table.c.id, table.c.conn_id).where(hits, condition).limit(max_hits + 1)
+            query = select(table.c.id, table.c.conn_id).where(hits, condition).limit(max_hits + 1)
             found |= {row[0]: row[1] for row in self._all(query.order_by(table.c.conn_id) if is_judged else query)}
             if len(found) > max_hits:
                 break
