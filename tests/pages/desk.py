@@ -8,6 +8,7 @@ import re
 import time
 from html import unescape
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import requests
@@ -22,6 +23,7 @@ from pages.rights import RIGHTS_FILE
 
 TESTS = Path(__file__).parent.parent
 PASSWORDS = "simple_auth_manager_passwords.json.generated"
+API = "https://api.example.com"
 OAUTH = {
     "client_id": "app",
     "client_secret": "s",
@@ -106,7 +108,7 @@ class Desk:
 
     def add_connection(self, conn_id: str, team: str | None = None, conn_type="integry_oauth2", **columns) -> None:
         admin = next(user for user, rights in self._users.items() if rights is None)
-        body = {"connection_id": conn_id, "conn_type": conn_type, "host": "https://api.example.com"}
+        body = {"connection_id": conn_id, "conn_type": conn_type, "host": API}
         body |= {"extra": json.dumps(OAUTH)} if conn_type == "integry_oauth2" else {}
         body |= {"team_name": team} if team else {}
         token = self.visitor(admin).cookies["_token"]
@@ -120,36 +122,46 @@ class Desk:
 
     def add_row(self, conn_id: str, end_user: str | None = None, team: str | None = None, **values) -> int:
         """Keep a grant; return its id."""
-        raw = RawConnection(conn_id, "integry_oauth2", host="https://api.example.com", extra=OAUTH)
-        subject = build_subject(parse_connection(raw), AuthorizationKey(conn_id, team, end_user))
-        row = {
-            "digest": subject.key.digest,
-            "conn_id": conn_id,
-            "team_name": team,
-            "end_user": end_user,
-            "conn_type": "integry_oauth2",
-            "binding": subject.binding,
-            "is_grant": True,
-            "state": "active",
-            "version": 1,
-            "generation": 1,
-            "token_fingerprint": hashlib.sha256(b"t").hexdigest()[:16],
-            "scopes": "contacts.read",
-            "expires_at": time.time() + 3000,
-            "refreshed_at": time.time() - 600,
-            "account_id": f"id-{conn_id}",
-            "account_name": f"Account of {end_user or conn_id}",
-            "is_rotating": False,
-            "failures": 0,
-            "created_at": time.time(),
-            **values,
-        }
-        with create_engine(self.site.database_url).begin() as database:
-            return int(database.execute(insert(table).values(row)).inserted_primary_key[0])
+        return keep_grants(self.site.database_url, [make_grant(conn_id, end_user, team, **values)])[0]
 
     def state_of(self, row_id: int) -> str:
         with create_engine(self.site.database_url).connect() as database:
             return str(database.scalar(select(table.c.state).where(table.c.id == row_id)))
+
+
+def make_grant(conn_id: str, end_user: str | None = None, team: str | None = None, **values) -> dict[str, Any]:
+    """Return a row, as the broker keeps a grant of a connection with the fields `OAUTH`."""
+    raw = RawConnection(conn_id, "integry_oauth2", host=API, extra=OAUTH)
+    subject = build_subject(parse_connection(raw), AuthorizationKey(conn_id, team, end_user))
+    return {
+        **{column.name: None for column in table.columns if column.name != "id"},
+        "digest": subject.key.digest,
+        "conn_id": conn_id,
+        "team_name": team,
+        "end_user": end_user,
+        "conn_type": "integry_oauth2",
+        "binding": subject.binding,
+        "is_grant": True,
+        "state": "active",
+        "version": 1,
+        "generation": 1,
+        "token_fingerprint": hashlib.sha256(b"t").hexdigest()[:16],
+        "scopes": "contacts.read",
+        "expires_at": time.time() + 3000,
+        "refreshed_at": time.time() - 600,
+        "account_id": f"id-{conn_id}",
+        "account_name": f"Account of {end_user or conn_id}",
+        "is_rotating": False,
+        "failures": 0,
+        "created_at": time.time(),
+        **values,
+    }
+
+
+def keep_grants(database_url: str, rows: list[dict[str, Any]]) -> list[int]:
+    """Put rows into a database; return their ids."""
+    with create_engine(database_url).begin() as database:
+        return [int(database.execute(insert(table).values(row)).inserted_primary_key[0]) for row in rows]
 
 
 def rows_of(page: str) -> list[str]:
