@@ -32,11 +32,12 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "integry"))
 pytest_plugins = ["servers.fixtures", "broker.fixtures"]
 
 # What takes longest begins first, so that no worker is left with it at the end.
-_ORDER = ("system", "browser", "broker", "integration", "contract", "unit")
+_ORDER = ("system", "browser", "pages", "broker", "integration", "contract", "unit")
 # These share what is costly to start: one worker runs them all.
 _TOGETHER = {
     "system": "system",
     "browser": "browser",
+    "pages": "pages",
     **dict.fromkeys(("test_operator.py", "test_secrets_stay_secret.py", "test_sensor.py"), "flows"),
 }
 

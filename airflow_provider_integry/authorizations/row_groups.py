@@ -10,7 +10,20 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, and_, case, false, func, literal, not_, or_, select, true, tuple_
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    and_,
+    case,
+    false,
+    func,
+    literal,
+    not_,
+    or_,
+    select,
+    true,
+    tuple_,
+)
 
 from airflow_provider_integry import errors
 from airflow_provider_integry.auth.readiness import Readiness
@@ -163,7 +176,7 @@ class GroupReader:
             conditions.append(row_id.in_(select(table.c.id).where(is_like).correlate(None).scalar_subquery()))
         found: dict[int, str] = {}
         for hits in conditions:
-            query: Select[Any] = select(table.c.id, table.c.conn_id).where(hits, condition).limit(max_hits + 1)
+            query = select(table.c.id, table.c.conn_id).where(hits, condition).limit(max_hits + 1)
             found |= {row[0]: row[1] for row in self._all(query.order_by(table.c.conn_id) if is_judged else query)}
             if len(found) > max_hits:
                 break
