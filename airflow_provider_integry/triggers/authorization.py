@@ -15,6 +15,7 @@ from airflow_provider_integry.errors import IntegryError
 
 if TYPE_CHECKING:
     from airflow_provider_integry.hooks.looks import Look, Outcome
+    from airflow_provider_integry.hooks.probe import Findings
 
 # Looks in a row that find no such connection, before waiting is given up.
 MAX_NOT_FOUND = 3

@@ -11,8 +11,8 @@ from broker.rig import Rig
 _SET_UP = """
 import json, logging, sys
 from airflow import settings
+from airflow.models import import_all_models
 from airflow.models.asset import AssetActive, AssetEvent, AssetModel, DagScheduleAssetReference
-import airflow.models.trigger
 from airflow.models.base import Base
 from airflow.models.dag import DagModel
 from airflow.models.dagbundle import DagBundleModel
@@ -23,6 +23,7 @@ from airflow_provider_integry.authorizations.asset_events import announce_lost, 
 from airflow_provider_integry.authorizations.grant import Authorization
 from sqlalchemy import select
 
+import_all_models()
 Base.metadata.create_all(settings.engine)
 
 def row(**values):
