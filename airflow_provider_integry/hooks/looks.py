@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from airflow_provider_integry.auth.readiness import Readiness
 from airflow_provider_integry.authorizations.choose import check_end_user, find_link, is_kept
+from airflow_provider_integry.authorizations.grant import AuthorizationKey
 from airflow_provider_integry.authorizations.messages import Status
 from airflow_provider_integry.authorizations.status_reader import Asked, StatusReader
+from airflow_provider_integry.authorizations.subject import check_names
 from airflow_provider_integry.errors import IntegryError, MissingFieldError
 from airflow_provider_integry.hooks.integry import IntegryHook
 from airflow_provider_integry.hooks.probe import Findings, find_readiness
@@ -125,8 +127,10 @@ async def _open(conn_id: str) -> Outcome:
 
 def _judge_all(wanted: Sequence[Wanted], hook: IntegryHook) -> list[tuple[Wanted, Outcome | None]]:
     """Return what a connection's fields tell about its authorizations; None where the broker is to be asked."""
-    ready = None if is_kept(hook.settings) else Look(Findings(Readiness.READY), hook)
-    return [(one, _find_problem(one, hook) or ready) for one in wanted]
+    if is_kept(hook.settings):
+        return [(one, _find_problem(check_names, AuthorizationKey(one.conn_id, None, *one[1:]))) for one in wanted]
+    ready = Look(Findings(Readiness.READY), hook)
+    return [(one, _find_problem(check_end_user, hook.settings, *one[1:]) or ready) for one in wanted]
 
 
 def _judge_statuses(
@@ -147,9 +151,9 @@ def _same(status: Status) -> Status:
     return status
 
 
-def _find_problem(one: Wanted, hook: IntegryHook) -> Exception | None:
+def _find_problem(check: Callable[..., None], *args: Any) -> Exception | None:
     try:
-        check_end_user(hook.settings, one.end_user, one.account)
+        check(*args)
     except Exception as error:  # noqa: BLE001 - as above
         return error
     return None

@@ -1,9 +1,9 @@
 """One poll for all sensors of a triggerer: they wait together, and one of them asks for everybody.
 
-Sensors with the same interval form a group, which looks once per interval. A sensor that has just come is looked
-at within a second, together with others that come then; that happens at most twice per interval as long as the
-pool has fewer than 2,000 sensors. So however many come, they cause one request per interval and 500 of them, or
-four, whichever is more; when no more come, one per 1,000.
+Sensors with the same interval form a group, which looks once per interval: one request for each 1,000 of them. A
+sensor that has just come is looked at within a second, together with others that come then; that happens once per
+interval and 2,000 sensors, and twice for fewer than 1,000, so that however many come and whenever, an interval sees
+one request per 500 sensors, or five where there are few. Others wait for their group's next look.
 """
 
 from __future__ import annotations
@@ -134,7 +134,7 @@ class StatusPool:
     def _welcome(self, seat: Seat) -> None:
         """Plan the first look at a sensor that has just come; without one it is looked at with its group."""
         if self._newcomers_at is None:
-            allowed = max(4, -(-self.size // 500)) // 2
+            allowed = 2 if self.size < 1000 else -(-self.size // 2000)
             if seat.group.early_looks >= allowed:
                 return
             seat.group.early_looks += 1

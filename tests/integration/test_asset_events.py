@@ -36,6 +36,7 @@ def use(*assets, dag_id=None, is_partitioned=False):
     with create_session() as session:
         if dag_id:
             session.merge(DagBundleModel(name="b"))
+            session.flush()
             session.add(DagModel(dag_id=dag_id, bundle_name="b", timetable_partitioned=is_partitioned, is_paused=True))
             session.flush()
         for asset in assets:
@@ -189,11 +190,11 @@ from sqlalchemy.exc import OperationalError
 use(authorization_asset("acme"))
 asset_events._PAUSE_S = 0.01
 register, tries = AssetManager.register_asset_change, []
-def fail_once(*args, **kwargs):
+def fail_once(manager, **kwargs):
     tries.append(1)
     if len(tries) == 1:
         raise OperationalError("s", {}, Exception("database is locked"))
-    return register(*args, **kwargs)
+    return register(**kwargs)
 AssetManager.register_asset_change = fail_once
 announce_ready(row())
 result = [len(tries), len(events())]
