@@ -14,6 +14,7 @@ PACKAGE = Path(__file__).resolve().parents[2] / "airflow_provider_integry"
 PUBLIC: dict[str, tuple[str, ...]] = {
     "operators/activity.py": ("IntegryActivityOperator",),
     "sensors/authorization.py": ("IntegryAuthorizationSensor",),
+    "assets.py": ("authorization_asset", "authorization_lost_asset", "any_authorization_asset"),
     "keep_alive.py": ("build_keep_alive_dag",),
     "hooks/integry.py": ("IntegryHook",),
     "hooks/probe.py": ("Findings",),
