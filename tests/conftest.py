@@ -42,6 +42,8 @@ _TOGETHER = {
 }
 
 
+# First: pytest-xdist reads the groups in the same hook.
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Order the tests, and say which of them one worker of pytest-xdist runs: those of a file, at least."""
     root = Path(__file__).parent
