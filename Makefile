@@ -15,7 +15,7 @@ BIN := $(CURDIR)/$(VENV)/bin
 RUN := PATH="$(BIN):$$PATH" "$(BIN)/python"
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test test-distributed faults lint docs bench clean
+.PHONY: help setup demo up acme test test-distributed faults lint docs bench clean
 
 help: ## Say what can be done
 	@echo "usage: make TARGET [AIRFLOW=3.3|3.2] [PYTHON=python3.12] [ARGS=...]"
@@ -30,6 +30,9 @@ demo: setup ## Start Airflow and a small service, run the example DAGs, show wha
 
 up: setup ## The same, and stay up for clicking until Ctrl-C
 	@$(RUN) -m scripts.demo up $(if $(PORT),--port $(PORT)) $(ARGS)
+
+acme: setup ## Start the demo's small service alone, for the tutorial, until Ctrl-C
+	@$(RUN) -m scripts.demo.saas --alone --port $(if $(PORT),$(PORT),8600) $(ARGS)
 
 test: setup ## Run all tests, by WORKERS processes (3)
 	@$(RUN) -m pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder $(ARGS)

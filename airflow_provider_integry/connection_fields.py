@@ -103,7 +103,7 @@ ADVANCED_FIELDS: tuple[Field, ...] = in_section(
         "user_info_url",
         "User information URL",
         "A path or URL that names the account behind these credentials. The Test button and the authorization"
-        " sensor call it. Empty: the connector's.",
+        " sensor call it. {name} stands for a kept value. Empty: the connector's.",
         placeholder="/me",
     ),
     Field(

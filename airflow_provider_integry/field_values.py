@@ -117,6 +117,24 @@ def read_fields(
     return FieldValues(values)
 
 
+# What other tools call these fields.
+_OTHER_NAMES = {
+    "token_url": "exchange_url",
+    "access_token_url": "exchange_url",
+    "token_endpoint": "exchange_url",
+    "authorization_url": "authorize_url",
+    "auth_url": "authorize_url",
+    "authorization_endpoint": "authorize_url",
+    "request_token_url": "request_url",
+    "revocation_url": "revoke_url",
+    "scope": "scopes",
+}
+
+
+def _extras_of(known: Mapping[str, Field]) -> list[str]:
+    return [name for name, item in known.items() if not item.column]
+
+
 def _refuse_unknown(conn_id: str, conn_type: ConnectionType, extra: Mapping[str, Any]) -> None:
     known = {item.name: item for item in conn_type.fields}
     for name, value in extra.items():
@@ -127,8 +145,9 @@ def _refuse_unknown(conn_id: str, conn_type: ConnectionType, extra: Mapping[str,
             continue
         if item is not None:
             raise ConnectionConfigError(conn_id, name, f"does not belong into extra; use the field '{item.label}'")
-        close = difflib.get_close_matches(name, [key for key in known if not known[key].column], n=1)
-        allowed = _list_some([key for key, other in known.items() if not other.column])
+        usual = _OTHER_NAMES.get(name)
+        close = [usual] if usual in known else difflib.get_close_matches(name, _extras_of(known), n=1)
+        allowed = _list_some(_extras_of(known))
         advice = (
             f"Did you mean '{close[0]}'? Otherwise remove it." if close else f"Remove it, or use one of: {allowed}."
         )

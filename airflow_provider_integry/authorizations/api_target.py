@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from airflow_provider_integry import config
 from airflow_provider_integry.errors import ConnectionConfigError, UrlNotAllowedError
@@ -12,6 +15,9 @@ from airflow_provider_integry.urls import check_url
 if TYPE_CHECKING:
     from airflow_provider_integry.connectors import Connector
     from airflow_provider_integry.transport.guard import HostGuard
+
+# `{name}` of a kept value in field 'user_info_url'.
+_KEPT = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
 def load_connector_of(settings: ConnectionSettings, name: str) -> Connector:
@@ -58,3 +64,22 @@ def guard_of(settings: ConnectionSettings, connector: Connector | None, base_url
 
     hosts = [*settings.allowed_hosts, *(connector.hosts if connector else ())]
     return HostGuard(base_url, hosts, allow_http=settings.allow_http)
+
+
+def fill_kept(settings: ConnectionSettings, path: str, kept: Mapping[str, str]) -> str:
+    """Put kept values into field 'user_info_url': as they are at its beginning, where they are a URL, else escaped.
+
+    Where it then leads is for the guard: such values come from outside.
+
+    Raises:
+        ConnectionConfigError: It names a value that is not kept.
+    """
+
+    def put(found: re.Match[str]) -> str:
+        name = found.group(1)
+        if name not in kept:
+            problem = f"names '{{{name}}}', which is not kept with this grant; see field 'kept_values'"
+            raise ConnectionConfigError(settings.conn_id, "user_info_url", problem)
+        return kept[name].rstrip("/") if found.start() == 0 else quote(kept[name], safe="")
+
+    return _KEPT.sub(put, path)

@@ -32,11 +32,12 @@ from airflow_provider_integry.authorizations.consents import (
     make_id,
 )
 from airflow_provider_integry.authorizations.given import credentials_of, dump_given, load_given
-from airflow_provider_integry.authorizations.grant import Authorization, AuthorizationKey
+from airflow_provider_integry.authorizations.grant import Authorization, AuthorizationKey, GrantSecrets
 from airflow_provider_integry.authorizations.granting import Given, store_grant
 from airflow_provider_integry.authorizations.identity import find_account
 from airflow_provider_integry.authorizations.journal import Journal
 from airflow_provider_integry.authorizations.refresh import Events
+from airflow_provider_integry.authorizations.revoke import give_back
 from airflow_provider_integry.authorizations.steps import Do, Steps
 from airflow_provider_integry.authorizations.store import AuthorizationStore
 from airflow_provider_integry.authorizations.subject import Subject, build_subject
@@ -194,14 +195,16 @@ class Consents:
         row: Consent | None = yield Do(partial(self._consents.find, consent_id))
         if row is None or row.outcome != "other_account" or row.user_name != user[:255] or row.now > row.expires_at:
             return False
-        if not is_yes:
-            return bool((yield Do(partial(self._consents.move, row, "other_account", "declined"))))
         given = load_given(row.open())
-        if not (yield Do(partial(self._consents.move, row, "other_account", "taken"))):
+        if not (yield Do(partial(self._consents.move, row, "other_account", "taken" if is_yes else "declined"))):
             return False
         try:
             _, subject = yield Do(partial(self._subject_of, row))
-            yield from self._store_given(row, subject, given)
+            if is_yes:
+                yield from self._store_given(row, subject, given)
+            else:
+                token = given.obtained.token
+                yield from give_back(subject, GrantSecrets(token.access_token, token.refresh_token))
         except IntegryError as error:
             yield from self._end(row, "taken", "failed", error)
         return True

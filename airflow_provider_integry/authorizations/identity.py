@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
-from urllib.parse import quote
 from uuid import uuid4
 
 from airflow_provider_integry.auth.apply import apply
 from airflow_provider_integry.auth.credentials import Combined, Credentials, DPoPToken, main_of
 from airflow_provider_integry.auth.wire import HttpRequest, HttpResponse
-from airflow_provider_integry.authorizations.api_target import base_url_of, guard_of, load_connector_of
+from airflow_provider_integry.authorizations.api_target import (
+    base_url_of,
+    fill_kept,
+    guard_of,
+    load_connector_of,
+)
 from airflow_provider_integry.authorizations.echoes import EchoFilter
 from airflow_provider_integry.authorizations.steps import Do, Fetch, Steps
 from airflow_provider_integry.errors import (
@@ -33,8 +36,6 @@ if TYPE_CHECKING:
 
 # Somebody waits for it in a browser or at a terminal.
 ASKING_S = 15.0
-# `{name}` of a kept value in field 'user_info_url'.
-_KEPT = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +100,7 @@ def plan_user_info(settings: ConnectionSettings, kept: Mapping[str, str]) -> Use
         return None
     base_url = base_url_of(settings, connector)
     try:
-        path = _fill(own.url, kept, settings.conn_id) if own.url is not None else None
+        path = fill_kept(settings, own.url, kept) if own.url is not None else None
         call = build_user_info_call(
             connector, base_url=base_url, path=path, id_path=own.id_path, name_path=own.name_path
         )
@@ -122,22 +123,6 @@ def _load_connector(settings: ConnectionSettings) -> Connector | None:
             " connectors_folder on every API server too, or install it as a package there."
         )
         raise ConnectionConfigError(settings.conn_id, "connector", problem) from None
-
-
-def _fill(path: str, kept: Mapping[str, str], conn_id: str) -> str:
-    """Put kept values into a path: whole at its beginning, where they are a URL, and escaped elsewhere.
-
-    Where it then leads is for the guard: such values come from outside.
-    """
-
-    def put(found: re.Match[str]) -> str:
-        name = found.group(1)
-        if name not in kept:
-            problem = f"names '{{{name}}}', which is not kept with this grant; see field 'kept_values'"
-            raise ConnectionConfigError(conn_id, "user_info_url", problem)
-        return kept[name].rstrip("/") if found.start() == 0 else quote(kept[name], safe="")
-
-    return _KEPT.sub(put, path)
 
 
 def _with_headers(request: HttpRequest, settings: ConnectionSettings) -> HttpRequest:

@@ -156,9 +156,7 @@ def _try_to_tell(
         url = yield from _find_endpoint(settings, subject)
         if url is None:
             return _Told("not_offered", _NO_ENDPOINT)
-        is_typed = settings.consent is not None and url == settings.consent.revoke_url
-        # What the issuer names is the issuer's business, and the grant is bound to that.
-        if is_typed and not is_of_same_site(url, (settings.exchange_url, settings.refresh_url, settings.issuer)):
+        if _is_foreign(settings, url):
             where = f"field 'revoke_url' leads to {urlsplit(url).hostname}, which is not where this grant comes from"
             return _Told("failed", f"The service was not told: {where}. {_MEND}")
         secrets: GrantSecrets = yield from _take(store, journal, refresher, row, clock)
@@ -168,6 +166,28 @@ def _try_to_tell(
     except Exception as error:  # the grant is wiped whatever happens
         log.exception("Connection '%s': the service could not be told of a revocation.", row.conn_id)
         return _Told("failed", f"The service could not be told ({type(error).__name__}). {_MEND}")
+
+
+def give_back(subject: Subject, secrets: GrantSecrets, clock: Callable[[], float] = time.monotonic) -> Steps[None]:
+    """Give tokens back to the service that nobody wants and nothing keeps, where it offers that; never fails."""
+    if not isinstance(subject.settings, OAuth2Settings):
+        return
+    try:
+        url = yield from _find_endpoint(subject.settings, subject)
+        if url is not None and not _is_foreign(subject.settings, url):
+            told = yield from _tell(subject.settings, subject, url, secrets, clock)
+            log.info("Connection '%s': a grant was not wanted. %s", subject.key.conn_id, told.detail)
+    except IntegryError as error:
+        log.warning("Connection '%s': a grant that was not wanted is not given back: %s", subject.key.conn_id, error)
+
+
+def _is_foreign(settings: OAuth2Settings, url: str) -> bool:
+    """Return whether a revocation endpoint that was typed is not where the grant comes from.
+
+    What the issuer names is the issuer's business, and the grant is bound to that.
+    """
+    is_typed = settings.consent is not None and url == settings.consent.revoke_url
+    return is_typed and not is_of_same_site(url, (settings.exchange_url, settings.refresh_url, settings.issuer))
 
 
 def _take(

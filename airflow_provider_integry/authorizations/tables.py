@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import BigInteger, Boolean, Column, Double, Index, Integer, MetaData, String, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, Double, Index, Integer, MetaData, String, Table, Text, TypeDecorator
 from sqlalchemy.dialects.mysql import MEDIUMTEXT
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
@@ -33,7 +33,7 @@ authorization = Table(
     Column("id", _ROW_ID, primary_key=True, autoincrement=True),
     # SHA-256, in hex, of connection, team, end user and account: what makes the row unique.
     Column("digest", String(64), nullable=False, unique=True),
-    Column("conn_id", String(250), nullable=False, index=True),
+    Column("conn_id", String(250), nullable=False),
     Column("team_name", String(50)),
     Column("end_user", String(255)),
     Column("account", String(255)),
@@ -84,7 +84,7 @@ authorization = Table(
     # For the list of authorizations: most of what it asks of a row is in here, so that the encrypted parts
     # of all the others stay unread.
     Index("idx_integry_authorization_standing", "conn_id", "team_name", "is_grant", "binding", "state", "error_at"),
-    Index("idx_integry_authorization_end_user", "end_user"),
+    Index("idx_integry_authorization_end_user", "end_user", "account"),
     Index("idx_integry_authorization_account_name", "account_name"),
 )
 
@@ -147,10 +147,20 @@ def _epoch_now_mysql(element: epoch_now, compiler: Any, **options: Any) -> str:
     return "(TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6)) / 1e6)"
 
 
+class _Exact(TypeDecorator[str]):
+    """A text that some databases return as bytes."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_result_value(self, value: Any, dialect: Any) -> str | None:
+        return value.decode() if isinstance(value, bytes) else value
+
+
 class exactly(FunctionElement[str]):  # noqa: N801 - as above
     """A text as it is written, to group by: some databases take `CRM`, `crm` and `crm ` for the same."""
 
-    type = Text()
+    type = _Exact()
     inherit_cache = True
 
 
@@ -162,4 +172,4 @@ def _exactly(element: exactly, compiler: Any, **options: Any) -> str:
 @compiles(exactly, "mysql")
 @compiles(exactly, "mariadb")
 def _exactly_mysql(element: exactly, compiler: Any, **options: Any) -> str:
-    return f"HEX({compiler.process(element.clauses, **options)})"
+    return f"CAST(CONVERT({compiler.process(element.clauses, **options)} USING utf8mb4) AS BINARY)"

@@ -439,15 +439,17 @@ class IntegryHook(BaseHook):
                 raise CredentialsRejectedError(self.integry_conn_id, 401, error.detail, link) from None
             raise
 
-    def _user_info_call(self) -> UserInfoCall | None:
+    def _user_info_call(self, kept: Mapping[str, str] | None = None) -> UserInfoCall | None:
         # Lazy for start-up cost: pydantic models are not needed to parse a DAG file.
+        from airflow_provider_integry.authorizations.api_target import fill_kept
         from airflow_provider_integry.connectors.user_info import build_user_info_call
 
         own = self.settings.user_info
+        path = own.url if own.url is None or kept is None else fill_kept(self.settings, own.url, kept)
         return build_user_info_call(
             self.connector if self._has_connector() else None,
             base_url=self._base_url(),
-            path=own.url,
+            path=path,
             id_path=own.id_path,
             name_path=own.name_path,
         )
@@ -457,9 +459,9 @@ class IntegryHook(BaseHook):
         # Lazy for start-up cost, as above.
         from airflow_provider_integry.connectors.user_info import parse_user_info
 
-        call = self._user_info_call()
+        # A token first: what is kept with it may say where to ask.
+        call = self._user_info_call(self._source().get().kept)
         if call is None:
-            self._source().get()
             return None
         response = self._send(call.request)
         with self._refusals():
@@ -470,10 +472,10 @@ class IntegryHook(BaseHook):
         from airflow_provider_integry.connectors.user_info import parse_user_info
         from airflow_provider_integry.transport.aio import read_response
 
+        issued = await self._source().aget()
         # A connector is a file: reading it would block the loop.
-        call = await asyncio.to_thread(self._user_info_call)
+        call = await asyncio.to_thread(self._user_info_call, issued.kept)
         if call is None:
-            await self._source().aget()
             return None
         request = call.request
         async with self.get_async_conn() as session:

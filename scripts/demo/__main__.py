@@ -14,10 +14,12 @@ from typing import Any, NoReturn
 
 from scripts.demo import flows, results
 from scripts.demo.airflow_api import AirflowApi
-from scripts.demo.connections import LATE, build_connections, late_extra
+from scripts.demo.connections import CONSENT, LATE, build_connections, late_extra
 from scripts.demo.console import DemoError, elapsed_s, say, show, show_tail, step
+from scripts.demo.person import give_consent
 from scripts.demo.ports import check_free, find_free_ports
 from scripts.demo.saas.accounts import Accounts, generate_accounts
+from scripts.demo.saas.consent import PEOPLE
 from scripts.demo.sandbox import ROOT, USER, Ports, Sandbox, find_airflow, lock, make_sandbox
 from scripts.demo.services import Services
 
@@ -103,7 +105,7 @@ def _perform_and_stay(box: Sandbox, services: Services, options: argparse.Namesp
 
 def _perform(box: Sandbox, services: Services, accounts: Accounts, ledger: Path | None) -> dict[str, Any]:
     """Bring everything up, run the flows, show what they did, and return it."""
-    api = AirflowApi(box.airflow_url, USER, box.password)
+    api = AirflowApi(box.airflow_url, USER, box.password, services.airflow_log)
     say(f"Working in {box.folder}")
     with step("Starting Acme, a small service to talk to"):
         services.start_acme(accounts, ledger)
@@ -120,7 +122,10 @@ def _perform(box: Sandbox, services: Services, accounts: Accounts, ledger: Path 
             api,
             services,
             folder_url=f"file://{box.files}",
-            authorize=lambda: _authorize(api, box, accounts),
+            authorize={
+                "late_authorization": lambda: _authorize(api, box, accounts),
+                "wait_for_consent": lambda: _give_consent(api, box),
+            },
         )
     say("Task states:")
     results.show_states(runs)
@@ -154,10 +159,25 @@ def _authorize(api: AirflowApi, box: Sandbox, accounts: Accounts) -> None:
     api.update_connection(LATE, connection["conn_type"], connection["host"], late_extra(box, accounts))
 
 
+def _give_consent(api: AirflowApi, box: Sandbox) -> None:
+    say(f"  {CONSENT}: its link is opened now, and 'Allow' is pressed on Acme's page, as a person would")
+    for left in reversed(range(3)):
+        try:
+            said = give_consent(box.airflow_url, api.make_token(), CONSENT, person=PEOPLE[0])
+            break
+        except DemoError as error:
+            # SQLite may be locked for a moment, see `airflow_api.send`; beginning again does no harm.
+            if not left:
+                raise
+            say(f"  {CONSENT}: {error} Beginning again, as a person would")
+    say(f"  {CONSENT}: Airflow's page says: {said}")
+
+
 def _stay(box: Sandbox, services: Services) -> None:
     """Wait for Ctrl-C, or for Airflow to end by itself."""
     say("Airflow stays up. Ctrl-C stops everything.")
     show(f"Open      {box.airflow_url}")
+    show(f"Then see  {box.airflow_url}/plugin/authorizations   (who is connected; revoke, and authorize again)")
     show(f"User      {USER}")
     show(f"Password  {box.password}   (made for this run alone)")
     while True:

@@ -11,6 +11,8 @@ from scripts.demo.sandbox import USER, Sandbox
 Connections = dict[str, dict[str, Any]]
 # Waits for a refresh token until somebody pastes one; see example_dags/late_authorization.py.
 LATE = "acme_account"
+# Waits for somebody's consent; see example_dags/wait_for_consent.py.
+CONSENT = "acme_calendar"
 
 
 def build_connections(box: Sandbox, accounts: Accounts) -> Connections:
@@ -28,6 +30,17 @@ def build_connections(box: Sandbox, accounts: Accounts) -> Connections:
             scopes="contacts.read contacts.write",
         ),
         LATE: _connection("oauth2", f"{acme}/crm", **_account_fields(box, accounts, refresh_token="")),
+        CONSENT: _connection(
+            "oauth2",
+            f"{acme}/calendar",
+            connector="acme_calendar",
+            grant_type="authorization_code",
+            client_id=accounts.calendar_client_id,
+            client_secret=accounts.calendar_client_secret,
+            authorize_url=f"{acme}/oauth/authorize",
+            exchange_url=f"{acme}/oauth/token",
+            scopes="calendar.read",
+        ),
         "acme_shop": _connection(
             "api_key", f"{acme}/shop", password=accounts.api_key, connector="acme_shop", key_name="X-Api-Key"
         ),

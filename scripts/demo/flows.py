@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from scripts.demo.airflow_api import AirflowApi, Json
@@ -13,10 +13,12 @@ from scripts.demo.services import Services
 
 FLOW_TIMEOUT_S = 150
 PARSE_TIMEOUT_S = 90
-FLOWS = ("late_authorization", "crm_contacts", "orders_by_region", "other_mechanisms")
+FLOWS = ("wait_for_consent", "late_authorization", "crm_contacts", "orders_by_region", "other_mechanisms")
 # It counts the others' runs, so it starts when they have ended.
 REPORT = "airflow_report"
-WAITING_TASK = ("late_authorization", "wait_for_account")
+# Nobody starts it: the consent that `wait_for_consent` waits for does.
+ON_CONSENT = "on_consent"
+Authorize = Callable[[], None]
 _ENDED = frozenset({"success", "failed"})
 
 
@@ -47,7 +49,7 @@ def wait_for_dags(api: AirflowApi, services: Services) -> None:
         DemoError: One has an error, or they are not read in time.
     """
     deadline = time.monotonic() + PARSE_TIMEOUT_S
-    while missing := {*FLOWS, REPORT} - api.list_dags():
+    while missing := {*FLOWS, REPORT, ON_CONSENT} - api.list_dags():
         for error in api.list_import_errors():
             raise DemoError(f"{error['filename']} cannot be imported:\n{error['stack_trace']}")
         services.check_alive()
@@ -56,41 +58,61 @@ def wait_for_dags(api: AirflowApi, services: Services) -> None:
         time.sleep(0.5)
 
 
-def run_all(api: AirflowApi, services: Services, *, folder_url: str, authorize: Callable[[], None]) -> list[Run]:
+def run_all(api: AirflowApi, services: Services, *, folder_url: str, authorize: dict[str, Authorize]) -> list[Run]:
     """Start every example DAG and follow them to their ends.
 
     Args:
         api: Logged in.
         services: Watched on the way.
         folder_url: Where DAGs write files.
-        authorize: Called once, when the sensor of `late_authorization` waits.
+        authorize: Called once each, when a sensor of the DAG waits.
     Returns:
         The runs, in the order in which they started; also failed ones.
     Raises:
         DemoError: They did not end in time.
     """
-    runs = [_start(api, dag_id, {"folder": folder_url} if dag_id == "crm_contacts" else {}) for dag_id in FLOWS]
+    api.unpause(ON_CONSENT)
+    runs = _start(api, {dag_id: {"folder": folder_url} if dag_id == "crm_contacts" else {} for dag_id in FLOWS})
     _follow_to_end(api, services, runs, authorize)
-    report = _start(api, REPORT, {})
-    _follow_to_end(api, services, [report], authorize)
-    return [*runs, report]
+    if any(run.state != "success" for run in runs):
+        return runs
+    started = _find_started(api, services)
+    _follow_to_end(api, services, [started], {})
+    reports = _start(api, {REPORT: {}})
+    _follow_to_end(api, services, reports, {})
+    return [*runs, started, *reports]
 
 
-def _start(api: AirflowApi, dag_id: str, conf: Json) -> Run:
-    run = Run(dag_id, api.trigger(dag_id, conf))
-    say(f"  {dag_id}: started")
-    return run
+def _start(api: AirflowApi, confs: Mapping[str, Json]) -> list[Run]:
+    # All runs are made before the first task begins: making one cannot be repeated, see `airflow_api.send`.
+    runs = [Run(dag_id, api.trigger(dag_id, conf)) for dag_id, conf in confs.items()]
+    for run in runs:
+        api.unpause(run.dag_id)
+        say(f"  {run.dag_id}: started")
+    return runs
 
 
-def _follow_to_end(api: AirflowApi, services: Services, runs: list[Run], authorize: Callable[[], None]) -> None:
-    is_authorized = False
+def _find_started(api: AirflowApi, services: Services) -> Run:
+    """Wait for the run that the consent has started."""
+    deadline = time.monotonic() + FLOW_TIMEOUT_S
+    while not (run_ids := api.list_runs(ON_CONSENT)):
+        services.check_alive()
+        if time.monotonic() > deadline:
+            raise DemoError(f"The consent has not started {ON_CONSENT}.", services.airflow_log)
+        time.sleep(0.7)
+    say(f"  {ON_CONSENT}: was started by the consent")
+    return Run(ON_CONSENT, run_ids[0])
+
+
+def _follow_to_end(api: AirflowApi, services: Services, runs: list[Run], authorize: dict[str, Authorize]) -> None:
+    waiting_for = dict(authorize)
     deadline = time.monotonic() + FLOW_TIMEOUT_S
     while open_runs := [run for run in runs if run.state not in _ENDED]:
         for run in open_runs:
             follow(api, run)
-        if not is_authorized and _is_waiting(runs):
-            authorize()
-            is_authorized = True
+        for run in open_runs:
+            if run.dag_id in waiting_for and _is_waiting(run):
+                waiting_for.pop(run.dag_id)()
         services.check_alive()
         if time.monotonic() > deadline:
             slow = ", ".join(run.dag_id for run in open_runs)
@@ -111,9 +133,8 @@ def follow(api: AirflowApi, run: Run) -> None:
     run.state, run.tasks = state, tasks
 
 
-def _is_waiting(runs: list[Run]) -> bool:
-    dag_id, task_id = WAITING_TASK
-    return any(task["state"] == "deferred" for run in runs if run.dag_id == dag_id for task in run.task(task_id))
+def _is_waiting(run: Run) -> bool:
+    return any(task["state"] == "deferred" for task in run.tasks)
 
 
 def _summaries(tasks: list[Json]) -> dict[str, str]:

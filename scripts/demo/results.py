@@ -68,6 +68,10 @@ def show_records(api: AirflowApi, runs: list[Run], box: Sandbox) -> dict[str, An
         _show_list(name, found[name])
     found["greeting"] = value("late_authorization", "greet")
     show(f"After the late authorization: {found['greeting']}")
+    found["events"] = value("wait_for_consent", "list_events")
+    _show_list("events, read after the consent that the DAG waited for", found["events"])
+    found["welcome"] = value("on_consent", "welcome")
+    show(f"The DAG that the consent started: {found['welcome']}")
     found["runs"] = value("airflow_report", "list_runs")
     _show_list("DAG runs, from Airflow's own API", found["runs"])
     found["variable"] = value("airflow_report", "write_report")
@@ -96,6 +100,7 @@ def show_token_counts(box: Sandbox) -> dict[str, int]:
     counts: dict[str, int] = requests.get(f"{box.acme_url}/stats", timeout=5).json()
     show(
         f"Acme's OAuth 2.0 server gave {counts['client_credentials']} tokens by client_credentials,"
+        f" {counts['authorization_code']} by authorization_code,"
         f" {counts['refresh_token']} by refresh_token, and refused {counts['refused_reuse']} used refresh tokens"
     )
     return counts

@@ -177,6 +177,8 @@ def test_who_does_not_want_another_account_keeps_the_old_one(desk):
         "declined",
         None,
     )
+    # What is not wanted is given back to the service; the grant that stays is not.
+    assert [(one.user, one.is_dead) for one in desk.api.grants] == [("ada", False), ("bea", True)]
 
 
 def test_the_same_account_takes_the_place_of_its_old_grant_without_a_question(desk):

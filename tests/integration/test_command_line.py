@@ -96,6 +96,15 @@ def shared(tmp_path_factory, oauth):
         token = {"refresh_token": oauth.authorize()} if conn_id == "pasted" else {}
         found.connect(conn_id, oauth.url, grant_type="refresh_token", **token)
     found.connect("own", oauth.url)
+    found.connections["photos"] = {
+        "conn_type": "integry_oauth1",
+        "host": "https://photos.example.com",
+        "extra": {
+            "consumer_key": "key",
+            "consumer_secret": "c0nsumer",
+            **{f"{name}_url": f"https://photos.example.com/{name}" for name in ("request", "authorize", "access")},
+        },
+    }
     found.connections["key"] = {"conn_type": "integry_api_key", "host": "https://api.example.com", "password": "k"}
     found.connections["broken"] = {"conn_type": "integry_api_key", "host": "https://api.example.com"}
     found.connections["other"] = {"conn_type": "http", "host": "https://api.example.com"}
@@ -252,6 +261,7 @@ def test_a_token_that_is_refused_is_told_at_once(shared):
         (["nope"], "t", "There is no connection 'nope'"),
         (["key"], "t", "is of type 'integry_api_key': its own credentials suffice"),
         (["own"], "t", "uses grant type 'client_credentials': its own credentials suffice"),
+        (["photos"], "t", "has no refresh tokens: its grant comes out of a consent"),
         (["broken"], "t", "field 'password': is empty, and needed"),
         (["crm", "--end-user", ""], "t", "end_user has 0 characters"),
         (["crm", "--end-user", "x" * 256], "t", "end_user has 256 characters"),
@@ -454,7 +464,8 @@ def test_every_command_and_argument_explains_itself():
         todo += getattr(one, "subcommands", ())
         for argument in getattr(one, "args", ()):
             assert argument.kwargs.get("help"), f"{one.name} {argument.flags}"
-    assert sorted(seen) == ["check", "db", "downgrade", "import", "revoke", "rotate-keys", "status", "upgrade"]
+    commands = "authorize check db downgrade import revoke rotate-keys status test upgrade"
+    assert sorted(seen) == commands.split()
 
 
 def test_no_command_takes_a_secret_as_an_argument():
@@ -473,3 +484,9 @@ def wait_until(is_so, seconds=30.0):
     while not is_so():
         assert time.monotonic() < deadline, "it did not happen"
         time.sleep(0.1)
+
+
+def test_status_tells_of_a_consent_that_nobody_has_given(shared):
+    (found,) = shared.status("photos")
+
+    assert (found["readiness"], found["last_error"]) == ("pending", "nobody has authorized it yet")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from dataclasses import replace
 
@@ -22,6 +23,7 @@ from airflow_provider_integry.errors import (
     InvalidClientError,
     TokenResponseError,
 )
+from airflow_provider_integry.hooks.integry import IntegryHook
 
 
 class Person:
@@ -104,6 +106,19 @@ def test_the_other_spelling_and_what_is_left_out_are_understood(granted):
     person = Person(granted)
     person.authorize()
     assert person.shown[0].verification_uri_complete is None
+
+
+def test_what_the_answer_tells_is_kept_and_says_where_to_ask_for_the_account(granted):
+    granted.api.answer_extra = {"instance_url": granted.server.url, "secret": "of nobody's interest"}
+    granted.connect(kept_values={"instance": "answer.instance_url"}, user_info_url="{instance}/me")
+
+    row = Person(granted).authorize()
+
+    assert row.account_name == "ada"
+    hook = IntegryHook("crm")
+    assert hook.kept_values == {"instance": granted.server.url}
+    assert hook.find(verify=True).describe() == "Connected as ada (id id-of-ada)."
+    assert asyncio.run(IntegryHook("crm").afind(verify=True)).describe() == "Connected as ada (id id-of-ada)."
 
 
 def test_a_denial_keeps_nothing(granted):

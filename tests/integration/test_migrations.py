@@ -16,13 +16,13 @@ from airflow_provider_integry.authorizations.grant import AuthorizationKey
 from airflow_provider_integry.authorizations.store import AuthorizationStore
 from airflow_provider_integry.authorizations.tables import VERSION_TABLE, metadata
 
-HEAD = "5b8e21d9c402"
+HEAD = "a94c03e7f5d1"
 FIRST = "c1f0a7d2b901"
 TABLE = "integry_authorization"
 VALUES = {"conn_type": "integry_oauth2", "binding": "b" * 64, "is_grant": True, "sealed": "sealed-1"}
 MIGRATIONS = [
     import_module(f"airflow_provider_integry.authorizations.migrations.versions.{name}")
-    for name in ("0001_authorizations", "0002_consents")
+    for name in ("0001_authorizations", "0002_consents", "0003_listing")
 ]
 
 

@@ -17,6 +17,7 @@ import requests
 from cryptography.fernet import Fernet
 from sqlalchemy import create_engine, inspect, text
 
+from scripts.demo.airflow_api import send
 from scripts.demo.ports import find_free_ports
 from scripts.demo.processes import Processes, describe
 from scripts.demo.sandbox import USER, Ports, Sandbox, find_airflow, make_sandbox, private_file
@@ -167,7 +168,7 @@ class Installation:
 
     def call(self, method: str, path: str, body: Any = None) -> Any:
         """Call Airflow."""
-        with self._session.request(method, f"{self.urls[0]}{path}", json=body, timeout=60) as answer:
+        with send(self._session, method, f"{self.urls[0]}{path}", body) as answer:
             assert answer.ok, f"{method} {path}: {answer.status_code} {answer.text[:500]}"
             return answer.json() if answer.content else None
 

@@ -14,6 +14,8 @@ from typing import Any
 import psutil
 import requests
 
+from scripts.demo.airflow_api import send
+
 ROOT = Path(__file__).resolve().parents[2]
 # The value of every extra field of the connections whose masking is looked at.
 PLAIN = "shown-as-it-is"
@@ -87,7 +89,7 @@ class RunningDemo:
 
     def call(self, method: str, path: str, body: Any = None) -> Any:
         """Call Airflow."""
-        with self.session.request(method, f"{self.report['url']}{path}", json=body, timeout=60) as answer:
+        with send(self.session, method, f"{self.report['url']}{path}", body) as answer:
             assert answer.ok, f"{method} {path}: {answer.status_code} {answer.text[:500]}"
             return answer.json() if answer.content else None
 

@@ -16,19 +16,28 @@ def test_the_demo_ends_well_after_ctrl_c(evidence):
 
 def test_every_example_dag_succeeds(evidence):
     expected = dict.fromkeys(
-        ("late_authorization", "crm_contacts", "orders_by_region", "other_mechanisms", "airflow_report"), "success"
+        (
+            "wait_for_consent",
+            "late_authorization",
+            "crm_contacts",
+            "orders_by_region",
+            "other_mechanisms",
+            "on_consent",
+            "airflow_report",
+        ),
+        "success",
     )
     assert expected == evidence.report["runs"]
 
 
 def test_all_pages_of_every_kind_of_paging_are_read(evidence):
-    expected = {"contacts": 250, "invoices": 10, "photos": 12, "articles": 8, "runs": 5}
+    expected = {"contacts": 250, "invoices": 10, "photos": 12, "articles": 8, "events": 5, "runs": 7}
     assert expected == evidence.report["records"]
 
 
 def test_the_variable_that_was_written_through_airflows_own_api_is_read_back(evidence):
     value = json.loads(evidence.report["variable"]["value"])
-    assert value == {"runs": 5, "states": {"success": 4, "running": 1}}
+    assert value == {"runs": 7, "states": {"success": 6, "running": 1}}
 
 
 def test_a_single_use_refresh_token_is_used_once(evidence):
@@ -40,6 +49,20 @@ def test_the_deferred_sensor_goes_on_when_the_refresh_token_is_filled_in(evidenc
     waiting = evidence.output.index("late_authorization.wait_for_account: deferred")
     filled_in = evidence.output.index("its refresh token is filled in now")
     assert waiting < filled_in < evidence.output.index("late_authorization.wait_for_account: success")
+
+
+def test_the_deferred_sensor_goes_on_when_somebody_gives_consent(evidence):
+    waiting = evidence.output.index("wait_for_consent.wait_for_calendar: deferred")
+    given = evidence.output.index("'Allow' is pressed on Acme's page")
+    assert waiting < given < evidence.output.index("wait_for_consent.wait_for_calendar: success")
+    assert "Airflow's page says: Connected" in evidence.output
+    assert evidence.report["tokens"]["authorization_code"] == 1
+
+
+def test_a_consent_starts_the_dag_that_is_scheduled_on_its_asset(evidence):
+    given = evidence.output.index("'Allow' is pressed on Acme's page")
+    assert given < evidence.output.index("on_consent: was started by the consent")
+    assert "grace.hopper may be asked for calendar.read" in evidence.output
 
 
 def test_no_process_is_left(evidence):

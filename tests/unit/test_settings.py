@@ -12,6 +12,8 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from hypothesis import given
 from hypothesis import strategies as st
 
+from airflow_provider_integry.auth.authorization_code_settings import CodeConsent
+from airflow_provider_integry.auth.callback_signature import CallbackSignature
 from airflow_provider_integry.auth.credentials import ApiKey, ApiKeyPair, Basic, OAuth1
 from airflow_provider_integry.auth.expiry_rule import ExpiryRule
 from airflow_provider_integry.auth.jwt import JwtLogin, JwtSigning
@@ -338,6 +340,7 @@ def test_the_base_url_is_made_of_host_port_and_schema(conn_type, host, port, sch
                 audience="aud",
                 resource="urn:x",
                 refresh_token=Secret("r1"),
+                consent=CodeConsent(),
                 extra_params={"a": "1", "b": "true"},
                 body_format="json",
                 header_name="X-Token",
@@ -551,7 +554,8 @@ WRONG = [
     ("integry_basic", {"extra": {"headers": "[" * 100_000}}, "headers", "not JSON"),
     ("integry_basic", {"extra": {"haeders": {"X-A": "b"}}}, "haeders", "'headers'"),
     ("integry_basic", {"extra": {"timeout": 5}}, "timeout", "'timeout_s'"),
-    ("integry_oauth2", {"extra": {"token_url": CANARY}}, "token_url", "Remove it"),
+    ("integry_oauth2", {"extra": {"token_url": CANARY}}, "token_url", "Did you mean 'exchange_url'?"),
+    ("integry_oauth2", {"extra": {"xyz": CANARY}}, "xyz", "Remove it"),
     ("integry_oauth2", {"extra": {"client-secret": CANARY}}, "client-secret", "'client_secret'"),
     ("integry_basic", {"extra": {"password": CANARY}}, "password", "field 'Password'"),
     ("integry_api_key", {"extra": {"password": CANARY}}, "password", "field 'API key'"),
@@ -572,7 +576,12 @@ WRONG = [
     ("integry_basic", {"extra": {"allow_http": "maybe"}}, "allow_http", "neither true nor false"),
     ("integry_basic", {"extra": {"allow_http": 2}}, "allow_http", "neither true nor false"),
     ("integry_api_key", {"extra": {"key_location": "body"}}, "key_location", "header, query, cookie"),
-    ("integry_oauth2", {"extra": {"grant_type": "password"}}, "grant_type", "client_credentials, refresh_token"),
+    (
+        "integry_oauth2",
+        {"extra": {"grant_type": "password"}},
+        "grant_type",
+        "client_credentials, authorization_code, refresh_token",
+    ),
     ("integry_oauth1", {"extra": {"signature_method": "MD5"}}, "signature_method", "HMAC-SHA1"),
     ("integry_jwt", {"extra": {"algorithm": "none"}}, "algorithm", "HS256"),
     ("integry_jwt", {"extra": {"lifetime_s": 1}}, "lifetime_s", "least is 5"),
@@ -836,3 +845,68 @@ def test_random_columns_give_settings_or_a_typed_error(conn_type, host, schema, 
 
 def test_errors_of_settings_are_configuration_errors():
     assert issubclass(ConnectionConfigError, ConfigurationError)
+
+
+def test_consent_is_read_from_its_fields():
+    given = {
+        "grant_type": "authorization_code",
+        "client_id": "ci",
+        "client_secret": "cs-1",
+        "exchange_url": "https://auth.example.com/token",
+        "authorize_url": "https://auth.example.com/authorize",
+        "authorize_params": {"prompt": "consent", "n": 7},
+        "response_mode": "form_post",
+        "pkce": "plain",
+        "par_url": "https://auth.example.com/par",
+        "device_url": "https://auth.example.com/device",
+        "revoke_url": "https://auth.example.com/revoke",
+        "signed_callback": {"parameter": "sig", "hash": "sha512", "encoding": "base64url", "escaping": "form"},
+        "kept_values": {"instance_url": "answer.instance_url"},
+    }
+
+    auth = parse_connection(RawConnection("c1", "integry_oauth2", host="https://api.example.com", extra=given)).auth
+
+    assert (auth.grant_type, auth.consent) == (
+        "authorization_code",
+        CodeConsent(
+            "https://auth.example.com/authorize",
+            {"prompt": "consent", "n": "7"},
+            "plain",
+            "form_post",
+            "https://auth.example.com/par",
+            "https://auth.example.com/device",
+            "https://auth.example.com/revoke",
+            CallbackSignature(Secret("cs-1"), "sig", "sha512", "base64url", "form"),
+            {"instance_url": "answer.instance_url"},
+        ),
+    )
+
+
+@pytest.mark.parametrize(
+    ("fields", "field", "words"),
+    [
+        ({"authorize_url": ""}, "authorize_url", "is empty"),
+        ({"authorize_url": "http://auth.example.com"}, "authorize_url", "uses http"),
+        ({"revoke_url": "ftp://auth.example.com"}, "revoke_url", "ftp"),
+        ({"signed_callback": {"name": "hmac"}}, "signed_callback", "'name' is not one of"),
+        ({"signed_callback": {"hash": "md5"}}, "signed_callback", "none of sha1"),
+        ({"signed_callback": {"hash": "sha1"}, "client_auth": "none", "client_secret": ""}, "client_secret", "verify"),
+        ({"kept_values": {"x": "a b"}}, "kept_values", "JMESPath"),
+        ({"kept_values": {"x": ["a"]}}, "kept_values", "not text"),
+        ({"pkce": "S512"}, "pkce", "S256"),
+    ],
+)
+def test_a_wrong_field_of_a_consent_is_named(fields, field, words):
+    given = {
+        "grant_type": "authorization_code",
+        "client_id": "ci",
+        "client_secret": "cs-1",
+        "exchange_url": "https://auth.example.com/token",
+        "authorize_url": "https://auth.example.com/authorize",
+        **fields,
+    }
+    raw = RawConnection("c1", "integry_oauth2", host="https://api.example.com", extra=given)
+
+    with pytest.raises(ConnectionConfigError, match=words) as caught:
+        parse_connection(raw)
+    assert caught.value.field == field

@@ -14,6 +14,7 @@ class Accounts:
         client_id, client_secret: OAuth 2.0 client that acts for itself (client_credentials).
         web_client_id, web_client_secret: OAuth 2.0 client that acts for Ada (refresh_token).
         refresh_token: Ada's first refresh token; each one works once.
+        calendar_client_id, calendar_client_secret: OAuth 2.0 client that asks people for consent.
         api_key: Key of the shop.
         stock_key, stock_secret: Key and secret of the warehouse.
         login, password: User of the billing department.
@@ -25,6 +26,8 @@ class Accounts:
     web_client_id: str
     web_client_secret: str
     refresh_token: str
+    calendar_client_id: str
+    calendar_client_secret: str
     api_key: str
     stock_key: str
     stock_secret: str
@@ -40,7 +43,7 @@ class Accounts:
 
     def secrets(self) -> dict[str, str]:
         """Return what must never be seen in a log, by name."""
-        shown = {"client_id", "web_client_id", "login", "consumer_key"}
+        shown = {"client_id", "web_client_id", "calendar_client_id", "login", "consumer_key"}
         return {name: value for name, value in asdict(self).items() if name not in shown}
 
 
@@ -59,6 +62,8 @@ def generate_accounts() -> Accounts:
         web_client_id="acme-web",
         web_client_secret=secret(),
         refresh_token=secrets.token_urlsafe(36),
+        calendar_client_id="acme-calendar-reader",
+        calendar_client_secret=secret(),
         api_key=f"shop_{secrets.token_urlsafe(24)}",
         stock_key=f"stock_{secrets.token_urlsafe(18)}",
         stock_secret=secret(),

@@ -1,4 +1,4 @@
-"""The service's web application: five departments, each behind another door."""
+"""The service's web application: six departments, each behind another door."""
 
 from __future__ import annotations
 
@@ -29,7 +29,9 @@ def build_app(accounts: Accounts, lifetime_s: int, ledger: Path | None = None) -
     app = Flask("acme")
     app.json.sort_keys = False  # type: ignore[attr-defined]  # a setting of the default provider
     grants = oauth2.Grants(accounts, ledger)
-    _add_crm(app, oauth2.protect(app, grants, lifetime_s))
+    oauth2_guard = oauth2.protect(app, grants, lifetime_s)
+    _add_crm(app, oauth2_guard)
+    _add_calendar(app, oauth2_guard)
     _add_shop(app, _guard(lambda: _is(request.headers.get("X-Api-Key"), accounts.api_key)))
     _add_billing(app, _guard(lambda: _is_login(accounts)))
     _add_photos(app, oauth1.protect(app, accounts))
@@ -66,6 +68,21 @@ def _add_crm(app: Flask, guard: Any) -> None:
     @guard()
     def crm_me() -> Any:
         return jsonify(id="acct-1", name=current_token.get_user())
+
+
+def _add_calendar(app: Flask, guard: Any) -> None:
+    events = records.build_events()
+
+    @app.get("/calendar/events")
+    @guard("calendar.read")
+    def list_events() -> Any:
+        return jsonify(events=events)
+
+    @app.get("/calendar/me")
+    @guard("calendar.read")
+    def calendar_me() -> Any:
+        name = current_token.get_user()
+        return jsonify(id=name.lower().replace(" ", "."), name=name)
 
 
 def _add_shop(app: Flask, guard: Callable[[View], View]) -> None:

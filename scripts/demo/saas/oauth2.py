@@ -12,6 +12,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from authlib.integrations.flask_oauth2 import AuthorizationServer, ResourceProtector
 from authlib.oauth2.rfc6749 import ClientMixin, TokenMixin, grants
@@ -20,18 +21,30 @@ from flask import Flask
 from typing_extensions import override
 
 from scripts.demo.saas.accounts import Accounts
+from scripts.demo.saas.consent import add_consent
 
 SCOPES = frozenset({"contacts.read", "contacts.write"})
+CALENDAR_SCOPES = frozenset({"calendar.read"})
+# What a consent gives first lives longer than the others, so that clicking through it needs no hurry.
+CONSENT_LIFE_S = 3600
+_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
 @dataclass(frozen=True)
 class Client(ClientMixin):
-    """An application that may ask for tokens."""
+    """An application that may ask for tokens.
+
+    Attributes:
+        grant_types: How it may ask.
+        owner: For whom; empty where people are asked.
+        scopes: What it may ask for.
+    """
 
     client_id: str
     client_secret: str = field(repr=False)
-    grant_type: str
+    grant_types: tuple[str, ...]
     owner: str
+    scopes: frozenset[str] = SCOPES
 
     @override
     def get_client_id(self) -> str:
@@ -39,8 +52,21 @@ class Client(ClientMixin):
 
     @override
     def get_allowed_scope(self, scope: str | None) -> str:
-        asked = set(scope.split()) if scope else SCOPES
-        return " ".join(sorted(asked & SCOPES))
+        asked = set(scope.split()) if scope else self.scopes
+        return " ".join(sorted(asked & self.scopes))
+
+    @override
+    def get_default_redirect_uri(self) -> None:
+        """Return none: each request has to name it."""
+
+    @override
+    def check_redirect_uri(self, redirect_uri: str) -> bool:
+        # A real service compares with what is registered; the demo's Airflow has another port each time.
+        return urlsplit(redirect_uri).hostname in _LOOPBACK
+
+    @override
+    def check_response_type(self, response_type: str) -> bool:
+        return response_type == "code" and "authorization_code" in self.grant_types
 
     @override
     def check_client_secret(self, client_secret: str) -> bool:
@@ -52,7 +78,7 @@ class Client(ClientMixin):
 
     @override
     def check_grant_type(self, grant_type: str) -> bool:
-        return grant_type == self.grant_type
+        return grant_type in self.grant_types
 
 
 @dataclass
@@ -65,6 +91,7 @@ class Grant(TokenMixin):
     scope: str
     expires_at: float
     family: int
+    owner: str
     is_used: bool = False
     is_void: bool = False
 
@@ -90,7 +117,7 @@ class Grant(TokenMixin):
 
     @override
     def get_user(self) -> str:
-        return self.client.owner
+        return self.owner
 
     @override
     def get_client(self) -> Client:
@@ -110,15 +137,22 @@ class Grants:
         self.clients = {
             client.client_id: client
             for client in (
-                Client(accounts.client_id, accounts.client_secret, "client_credentials", "Nightly sync"),
-                Client(accounts.web_client_id, accounts.web_client_secret, "refresh_token", "Ada Lovelace"),
+                Client(accounts.client_id, accounts.client_secret, ("client_credentials",), "Nightly sync"),
+                Client(accounts.web_client_id, accounts.web_client_secret, ("refresh_token",), "Ada Lovelace"),
+                Client(
+                    accounts.calendar_client_id,
+                    accounts.calendar_client_secret,
+                    ("authorization_code", "refresh_token"),
+                    "",
+                    CALENDAR_SCOPES,
+                ),
             )
         }
-        self.counts = {"client_credentials": 0, "refresh_token": 0, "refused_reuse": 0}
+        self.counts = {"client_credentials": 0, "refresh_token": 0, "authorization_code": 0, "refused_reuse": 0}
         self._lock = threading.RLock()
         # Ada's consent was given before the service started; what she got then is expired by now.
         web = self.clients[accounts.web_client_id]
-        self._all = [Grant(web, "", accounts.refresh_token, " ".join(sorted(SCOPES)), 0.0, 0)]
+        self._all = [Grant(web, "", accounts.refresh_token, " ".join(sorted(SCOPES)), 0.0, 0, web.owner)]
 
     def save(self, token: dict[str, Any], request: Any) -> None:
         """Keep what the server hands out."""
@@ -133,14 +167,17 @@ class Grants:
                     token.get("scope", ""),
                     time.time() + token["expires_in"],
                     parent.family if parent else len(self._all),
+                    request.user or request.client.owner,
                 )
             )
-            self._note(token)
+            self.note(*(token[name] for name in ("access_token", "refresh_token") if name in token))
 
-    def _note(self, token: dict[str, Any]) -> None:
-        if self._ledger is not None:
-            with self._ledger.open("a", encoding="utf-8") as handle:
-                handle.writelines(f"{token[name]}\n" for name in ("access_token", "refresh_token") if name in token)
+    def note(self, *texts: str) -> None:
+        """Write what must never be seen in a log into the ledger."""
+        with self._lock:
+            if self._ledger is not None:
+                with self._ledger.open("a", encoding="utf-8") as handle:
+                    handle.writelines(f"{text}\n" for text in texts)
 
     def find_access(self, text: str) -> Grant | None:
         """Return the grant of an access token."""
@@ -167,7 +204,7 @@ class Grants:
 
 
 def protect(app: Flask, grants_: Grants, lifetime_s: int) -> ResourceProtector:
-    """Give the application a token endpoint, and return what guards its resources.
+    """Give the application a token endpoint and a consent page, and return what guards its resources.
 
     Args:
         app: The service.
@@ -200,10 +237,15 @@ def protect(app: Flask, grants_: Grants, lifetime_s: int) -> ResourceProtector:
             return grants_.find_access(token_string)
 
     app.config["OAUTH2_REFRESH_TOKEN_GENERATOR"] = True
-    app.config["OAUTH2_TOKEN_EXPIRES_IN"] = {"client_credentials": lifetime_s, "refresh_token": lifetime_s}
+    app.config["OAUTH2_TOKEN_EXPIRES_IN"] = {
+        "client_credentials": lifetime_s,
+        "refresh_token": lifetime_s,
+        "authorization_code": CONSENT_LIFE_S,
+    }
     server = AuthorizationServer(app, grants_.clients.get, grants_.save)
     server.register_grant(RefreshGrant)
     server.register_grant(ClientGrant)
+    add_consent(app, server, grants_)
     app.add_url_rule("/oauth/token", view_func=server.create_token_response, methods=["POST"])
     guard = ResourceProtector()
     guard.register_token_validator(Validator())

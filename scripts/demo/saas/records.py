@@ -62,3 +62,10 @@ def build_photos(count: int = 12) -> list[Record]:
 def build_stock(count: int = 8) -> list[Record]:
     """Build what is in the warehouse."""
     return [{"article": f"WIDGET-{number}", "pieces": number * 7 % 40} for number in range(1, count + 1)]
+
+
+def build_events(count: int = 5) -> list[Record]:
+    """Build what is in everybody's calendar."""
+    return [
+        {"id": number, "title": f"Review {number}", "day": f"2031-03-{number + 9:02}"} for number in range(1, count + 1)
+    ]

@@ -17,9 +17,10 @@ depends_on = None
 TABLE = "integry_authorization"
 INDEXES = {
     "idx_integry_authorization_standing": ["conn_id", "team_name", "is_grant", "binding", "state", "error_at"],
-    "idx_integry_authorization_end_user": ["end_user"],
+    "idx_integry_authorization_end_user": ["end_user", "account"],
     "idx_integry_authorization_account_name": ["account_name"],
 }
+OLD_INDEX = "idx_integry_authorization_conn_id"
 
 
 def upgrade() -> None:
@@ -29,9 +30,13 @@ def upgrade() -> None:
     for name, columns in INDEXES.items():
         if name not in names:
             op.create_index(name, TABLE, columns)
+    # The first of them begins with the same column.
+    if OLD_INDEX in names or op.get_context().as_sql:
+        op.drop_index(OLD_INDEX, table_name=TABLE)
 
 
 def downgrade() -> None:
     """Remove them."""
+    op.create_index(OLD_INDEX, TABLE, ["conn_id"])
     for name in INDEXES:
         op.drop_index(name, table_name=TABLE)
