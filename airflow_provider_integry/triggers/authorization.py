@@ -66,6 +66,17 @@ class AuthorizationReadyTrigger(BaseTrigger):
             },
         )
 
+    def render_template_fields(self, context: Any, jinja_env: Any = None) -> None:
+        """Render what a task that begins in the triggerer was given, and let go of what that took.
+
+        Airflow reads the whole DAG once more for each such task, and would keep it for as long as the task waits:
+        with thousands of copies, Python's garbage collector stops the loop for seconds.
+        """
+        super().render_template_fields(context, jinja_env)
+        context.clear()
+        if hasattr(self.task_instance, "task"):
+            vars(self.task_instance)["task"] = None
+
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Look together with the other sensors of this triggerer until there is something to say."""
         yield await self._wait()

@@ -15,14 +15,14 @@ from real.readiness import DAGS, connect, wait_until
 
 pytestmark = pytest.mark.timeout(3600)
 # In `ready_dags`, DAG `crowd`.
-SENSORS, POLL_S = 20, 20.0
+SENSORS, POLL_S = 5, 20.0
 # Airflow 3.2 begins no task in the triggerer: there each of them takes a worker first, which is a second or two.
-RUNS = 100 if airflow.__version__ >= "3.3" else 10
+RUNS = 400 if airflow.__version__ >= "3.3" else 40
 MANY = SENSORS * RUNS
 INTERVALS = 6
 SETTINGS = {
     "triggerer": {"capacity": str(2 * MANY)},
-    "core": {"max_active_runs_per_dag": "400", "max_active_tasks_per_dag": "4000", "parallelism": "8"},
+    "core": {"max_active_runs_per_dag": "1000", "max_active_tasks_per_dag": "4000", "parallelism": "8"},
     "logging": {"logging_level": "INFO"},
     "integry": {"connectors_folder": str(Path(__file__).parent.parent / "real" / "connectors")},
 }
