@@ -35,7 +35,7 @@ acme: setup ## Start the demo's small service alone, for the tutorial, until Ctr
 	@$(RUN) -m scripts.demo.saas --alone --port $(if $(PORT),$(PORT),8600) $(ARGS)
 
 test: setup ## Run all tests, by WORKERS processes (3)
-	@$(RUN) -m pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder $(ARGS)
+	@$(RUN) -m pytest -n $(WORKERS) --dist loadscope --no-loadscope-reorder $(ARGS)
 
 faults: setup ## Run the long fault tests of the broker: stampedes, kills, frozen holders, lost databases
 	@INTEGRY_FAULTS=1 $(RUN) -m pytest -s tests/faults $(ARGS)

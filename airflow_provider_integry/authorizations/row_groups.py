@@ -10,7 +10,20 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, and_, case, false, func, literal, not_, or_, select, true, tuple_
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    and_,
+    case,
+    false,
+    func,
+    literal,
+    not_,
+    or_,
+    select,
+    true,
+    tuple_,
+)
 
 from airflow_provider_integry import errors
 from airflow_provider_integry.auth.readiness import Readiness
@@ -125,7 +138,8 @@ class GroupReader:
         if readiness is not None:
             condition = and_(condition, readiness_column(judged, replaced) == str(readiness))
         if text:
-            return self._search(condition, text, max_hits, is_judged=readiness is not None)
+            conn_ids = {group.conn_id for group in shown}
+            return self._search(condition, conn_ids, text, max_hits, is_judged=readiness is not None)
         name = exactly(table.c.conn_id)
         query = select(name, func.count()).where(condition).group_by(name)
         return Selection(condition, _sum_up((row[0], row[1]) for row in self._all(query)))
@@ -147,18 +161,23 @@ class GroupReader:
         rank = case({name: number for number, name in enumerate(names)}, value=table.c.conn_id)
         return self._store.list_where(wanted, (rank, table.c.id), offset=offset - skipped, limit=limit)
 
-    def _search(self, condition: ColumnElement[bool], text: str, max_hits: int, *, is_judged: bool) -> Selection:
-        """Look for a text in one index after the other: each is smaller than the table."""
-        found: dict[int, str] = {}
-        # A sum, where rows are judged too: databases then walk the index that has nearly all for it, and look
-        # the hits up in what the inner query has found, rather than the rows of many hits in the table.
+    def _search(
+        self, condition: ColumnElement[bool], conn_ids: set[str], text: str, max_hits: int, *, is_judged: bool
+    ) -> Selection:
+        """Look for a text in connections' names, and in one index after the other: each is smaller than the table."""
+        names = [name for name in conn_ids if text.lower() in name.lower()]
+        pattern = f"%{_escape(text.lower())}%"
+        # A sum and an order, where rows are judged too: databases then walk the index that has nearly all that
+        # is needed for it, and look up what the inner query has found, not the rows of many hits one by one.
         row_id = table.c.id + 0 if is_judged else table.c.id
-        for names in (("conn_id",), ("end_user", "account"), ("account_name",)):
-            pattern = f"%{_escape(text.lower())}%"
-            is_like = or_(*(func.lower(table.c[name]).like(pattern, escape=_ESCAPE) for name in names))
-            hits = select(table.c.id).where(is_like).correlate(None).scalar_subquery()
-            query = select(table.c.id, table.c.conn_id).where(row_id.in_(hits), condition).limit(max_hits + 1)
-            found |= {row[0]: row[1] for row in self._all(query)}
+        conditions: list[ColumnElement[bool]] = [table.c.conn_id.in_(names)] if names else []
+        for columns in (("end_user", "account"), ("account_name",)):
+            is_like = or_(*(func.lower(table.c[name]).like(pattern, escape=_ESCAPE) for name in columns))
+            conditions.append(row_id.in_(select(table.c.id).where(is_like).correlate(None).scalar_subquery()))
+        found: dict[int, str] = {}
+        for hits in conditions:
+            query = select(table.c.id, table.c.conn_id).where(hits, condition).limit(max_hits + 1)
+            found |= {row[0]: row[1] for row in self._all(query.order_by(table.c.conn_id) if is_judged else query)}
             if len(found) > max_hits:
                 break
         is_cut = len(found) > max_hits

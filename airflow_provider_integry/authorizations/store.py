@@ -20,7 +20,7 @@ from airflow_provider_integry.authorizations.tables import authorization as tabl
 from airflow_provider_integry.authorizations.tables import epoch_now
 
 if TYPE_CHECKING:
-    from sqlalchemy import ColumnElement, Connection, Engine
+    from sqlalchemy import ColumnElement, Connection, Engine, Executable
 
 _NAMES = tuple(item.name for item in fields(Authorization) if item.name != "now")
 
@@ -109,7 +109,7 @@ class AuthorizationStore:
         query = _select(with_sealed=False).where(condition).order_by(*order)
         return [row for found in self.run(query.offset(offset).limit(limit)) if (row := _build(found))]
 
-    def run(self, query: Select[Any]) -> list[Any]:
+    def run(self, query: Executable) -> list[Any]:
         """Return what a query over the table finds.
 
         Raises:

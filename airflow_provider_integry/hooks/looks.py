@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Collection, Sequence
-from typing import NamedTuple
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from functools import partial
+from typing import Any, NamedTuple
 
 from airflow_provider_integry.auth.readiness import Readiness
 from airflow_provider_integry.authorizations.choose import check_end_user, find_link, is_kept
+from airflow_provider_integry.authorizations.grant import AuthorizationKey
+from airflow_provider_integry.authorizations.messages import Status
 from airflow_provider_integry.authorizations.status_reader import Asked, StatusReader
+from airflow_provider_integry.authorizations.subject import check_names
 from airflow_provider_integry.errors import IntegryError, MissingFieldError
 from airflow_provider_integry.hooks.integry import IntegryHook
 from airflow_provider_integry.hooks.probe import Findings, find_readiness
@@ -53,31 +57,23 @@ class Looker:
         self._reader = reader or StatusReader()
         self._openings: dict[str, asyncio.Task[Outcome]] = {}
 
-    async def look(self, wanted: Collection[Wanted]) -> AsyncIterator[tuple[Wanted, Outcome]]:
-        """Give each authorization with what was found, as soon as it is; those of a connection that hangs never."""
+    async def look(self, wanted: Collection[Wanted]) -> AsyncIterator[Sequence[tuple[Wanted, Outcome]]]:
+        """Give what was found, some at a time and as soon as it is there; never for a connection that hangs."""
         by_conn_id: dict[str, list[Wanted]] = defaultdict(list)
         for one in wanted:
             by_conn_id[one.conn_id].append(one)
         asked: list[tuple[Wanted, IntegryHook]] = []
         for conn_id, opened in (await self._open_all(by_conn_id)).items():
             if isinstance(opened, Exception) or opened.hook is None:
-                for one in by_conn_id[conn_id]:
-                    yield one, opened
+                yield [(one, opened) for one in by_conn_id[conn_id]]
                 continue
             # Thousands of end users: their checks would hold up the loop.
-            for one, outcome in await asyncio.to_thread(_judge_all, by_conn_id[conn_id], opened.hook):
-                if outcome is None:
-                    asked.append((one, opened.hook))
-                else:
-                    yield one, outcome
+            judged = await asyncio.to_thread(_judge_all, by_conn_id[conn_id], opened.hook)
+            asked += [(one, opened.hook) for one, outcome in judged if outcome is None]
+            yield [(one, outcome) for one, outcome in judged if outcome is not None]
         if asked:
             statuses = await self._reader.read([Asked(hook.settings, *one[1:]) for one, hook in asked])
-            for (one, hook), status in zip(asked, statuses, strict=True):
-                if isinstance(status, IntegryError):
-                    yield one, status
-                else:
-                    told = status
-                    yield one, Look(find_readiness(lambda: None, None, lambda told=told: told), hook)  # type: ignore[misc]
+            yield await asyncio.to_thread(_judge_statuses, asked, statuses)
 
     def close(self) -> None:
         """Give up what is on its way."""
@@ -131,13 +127,33 @@ async def _open(conn_id: str) -> Outcome:
 
 def _judge_all(wanted: Sequence[Wanted], hook: IntegryHook) -> list[tuple[Wanted, Outcome | None]]:
     """Return what a connection's fields tell about its authorizations; None where the broker is to be asked."""
-    ready = None if is_kept(hook.settings) else Look(Findings(Readiness.READY), hook)
-    return [(one, _find_problem(one, hook) or ready) for one in wanted]
+    if is_kept(hook.settings):
+        return [(one, _find_problem(check_names, AuthorizationKey(one.conn_id, None, *one[1:]))) for one in wanted]
+    ready = Look(Findings(Readiness.READY), hook)
+    return [(one, _find_problem(check_end_user, hook.settings, *one[1:]) or ready) for one in wanted]
 
 
-def _find_problem(one: Wanted, hook: IntegryHook) -> Exception | None:
+def _judge_statuses(
+    asked: Sequence[tuple[Wanted, IntegryHook]], statuses: Sequence[Status | IntegryError]
+) -> list[tuple[Wanted, Outcome]]:
+    """Return what the broker's answers mean."""
+    found: list[tuple[Wanted, Outcome]] = []
+    for (one, hook), status in zip(asked, statuses, strict=True):
+        if isinstance(status, IntegryError):
+            found.append((one, status))
+        else:
+            findings = find_readiness(lambda: None, None, partial(_same, status))
+            found.append((one, Look(findings, hook)))
+    return found
+
+
+def _same(status: Status) -> Status:
+    return status
+
+
+def _find_problem(check: Callable[..., None], *args: Any) -> Exception | None:
     try:
-        check_end_user(hook.settings, one.end_user, one.account)
+        check(*args)
     except Exception as error:  # noqa: BLE001 - as above
         return error
     return None

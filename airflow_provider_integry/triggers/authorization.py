@@ -15,6 +15,7 @@ from airflow_provider_integry.errors import IntegryError
 
 if TYPE_CHECKING:
     from airflow_provider_integry.hooks.looks import Look, Outcome
+    from airflow_provider_integry.hooks.probe import Findings
 
 # Looks in a row that find no such connection, before waiting is given up.
 MAX_NOT_FOUND = 3
@@ -50,6 +51,7 @@ class AuthorizationReadyTrigger(BaseTrigger):
         self.poll_interval_s = poll_interval_s
         self._not_found = 0
         self._said = ""
+        self._found: Findings | None = None
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return the class path and arguments; plain JSON, no secret."""
@@ -63,6 +65,17 @@ class AuthorizationReadyTrigger(BaseTrigger):
                 "poll_interval_s": self.poll_interval_s,
             },
         )
+
+    def render_template_fields(self, context: Any, jinja_env: Any = None) -> None:
+        """Render what a task that begins in the triggerer was given, and let go of what that took.
+
+        Airflow reads the whole DAG once more for each such task, and would keep it for as long as the task waits:
+        with thousands of copies, Python's garbage collector stops the loop for seconds.
+        """
+        super().render_template_fields(context, jinja_env)
+        context.clear()
+        if hasattr(self.task_instance, "task"):
+            vars(self.task_instance)["task"] = None
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Look together with the other sensors of this triggerer until there is something to say."""
@@ -87,32 +100,35 @@ class AuthorizationReadyTrigger(BaseTrigger):
         if self.verify and not isinstance(outcome, Exception) and outcome.findings.readiness is Readiness.READY:
             outcome = await self._verify(outcome)
         if isinstance(outcome, Exception):
-            return self._judge_error(outcome)
+            return await self._judge_error(outcome)
         self._not_found = 0
-        return self._judge_look(outcome)
+        return await self._judge_look(outcome)
 
-    def _judge_error(self, error: Exception) -> TriggerEvent | None:
+    async def _judge_error(self, error: Exception) -> TriggerEvent | None:
         if isinstance(error, IntegryError):
             if error.retryable:
-                self._say(str(error))
+                await self._say(str(error))
                 return None
             return TriggerEvent({"status": "failed", "message": f"{type(error).__name__}: {error}"})
         if isinstance(error, AirflowException):
             # Airflow says "not defined" for a connection that is not there and for a passing failure alike.
             self._not_found += 1
-            self._say(str(error))
+            await self._say(str(error))
             if self._not_found < MAX_NOT_FOUND:
                 return None
             return TriggerEvent({"status": "failed", "message": str(error), "retryable": True})
         raise error
 
-    def _judge_look(self, look: Look) -> TriggerEvent | None:
+    async def _judge_look(self, look: Look) -> TriggerEvent | None:
         # Lazy for start-up cost, as below.
         from airflow_provider_integry.hooks.looks import Wanted, describe
 
         if look.findings.readiness is Readiness.READY:
             return TriggerEvent({"status": "ready"})
-        self._say(describe(look.findings, look.hook, Wanted(self.integry_conn_id, self.end_user, self.account)))
+        if look.findings != self._found:
+            self._found = look.findings
+            wanted = Wanted(self.integry_conn_id, self.end_user, self.account)
+            await self._say(describe(look.findings, look.hook, wanted))
         return None
 
     async def _verify(self, look: Look) -> Look | Exception:
@@ -124,11 +140,16 @@ class AuthorizationReadyTrigger(BaseTrigger):
         except (IntegryError, AirflowException) as error:
             return error
 
-    def _say(self, text: str) -> None:
-        """Log what is waited for, when it changes: thousands of sensors look every minute."""
+    async def _say(self, text: str) -> None:
+        """Log what is waited for, when it changes: thousands of sensors look every minute.
+
+        Not from the loop itself: Airflow's triggerer passes logs on through a socket, and stands still for good
+        when it is full at a moment at which the other side is sending, too.
+        """
         if text != self._said:
             self._said = text
-            self.log.info("Connection %s: %s", self.integry_conn_id, text)
+            log: Any = self.log
+            await log.ainfo("Connection %s: %s", self.integry_conn_id, text)
 
 
 def _load() -> None:

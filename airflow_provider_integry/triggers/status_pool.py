@@ -1,9 +1,9 @@
 """One poll for all sensors of a triggerer: they wait together, and one of them asks for everybody.
 
-Sensors with the same interval form a group, which looks once per interval. A sensor that has just come is looked
-at within a second, together with others that come then; that happens at most twice per interval as long as the
-pool has fewer than 2,000 sensors. So however many come, they cause one request per interval and 500 of them, or
-four, whichever is more; when no more come, one per 1,000.
+Sensors with the same interval form a group, which looks once per interval: one request for each 1,000 of them. A
+sensor that has just come is looked at within a second, together with others that come then; that happens once per
+interval and 2,000 sensors, and twice for fewer than 1,000, so that however many come and whenever, an interval sees
+one request per 500 sensors, or five where there are few. Others wait for their group's next look.
 """
 
 from __future__ import annotations
@@ -18,13 +18,15 @@ from contextlib import contextmanager
 from contextvars import Context
 from weakref import WeakKeyDictionary
 
-from airflow_provider_integry.hooks.looks import Looker, Outcome, Wanted
+from airflow_provider_integry.auth.readiness import Readiness
+from airflow_provider_integry.hooks.looks import Look, Looker, Outcome, Wanted
 
 log = logging.getLogger(__name__)
 # Sensors that come within this time are looked at together, for the first time.
 GATHER_S = 1.0
-# Sensors that are told before the loop has a turn for others.
-_TOLD_AT_ONCE = 50
+# Each sensor that is told logs something, or has its task go on: no more than these at a time, so that the
+# triggerer is not flooded with its own news.
+_TOLD_AT_ONCE, _PAUSE_S = 20, 0.02
 # A group that is due within this share of its interval joins another one's look.
 _EARLY_SHARE = 0.1
 
@@ -100,6 +102,7 @@ class StatusPool:
         self._worker: asyncio.Task[None] | None = None
         self._rounds: set[asyncio.Task[None]] = set()
         self._wake = asyncio.Event()
+        self._told = 0
 
     @contextmanager
     def join(self, wanted: Wanted, interval_s: float) -> Iterator[Seat]:
@@ -131,7 +134,7 @@ class StatusPool:
     def _welcome(self, seat: Seat) -> None:
         """Plan the first look at a sensor that has just come; without one it is looked at with its group."""
         if self._newcomers_at is None:
-            allowed = max(4, -(-self.size // 500)) // 2
+            allowed = 2 if self.size < 1000 else -(-self.size // 2000)
             if seat.group.early_looks >= allowed:
                 return
             seat.group.early_looks += 1
@@ -201,21 +204,24 @@ class StatusPool:
                 group.go_on(now)
         return [seat for seat in seats if not seat.is_asked]
 
+    async def _tell(self, seats: Iterable[Seat], outcome: Outcome) -> None:
+        for seat in seats:
+            seat.is_asked = False
+            seat.tell(outcome)
+            self._told += 1
+            if self._told % _TOLD_AT_ONCE == 0:
+                await asyncio.sleep(_PAUSE_S)
+
     async def _look(self, seats: Iterable[Seat]) -> None:
         by_wanted: dict[Wanted, list[Seat]] = defaultdict(list)
         for seat in seats:
             seat.is_asked = True
             by_wanted[seat.wanted].append(seat)
         try:
-            told = 0
-            async for wanted, outcome in self._looker.look(by_wanted):
-                for seat in by_wanted.pop(wanted):
-                    seat.is_asked = False
-                    seat.tell(outcome)
-                    told += 1
-                    if told % _TOLD_AT_ONCE == 0:
-                        # Each of them has something to do now; the loop is everybody's.
-                        await asyncio.sleep(0)
+            async for outcomes in self._looker.look(by_wanted):
+                # Those whose waiting is over first.
+                for wanted, outcome in sorted(outcomes, key=_is_pending):
+                    await self._tell(by_wanted.pop(wanted), outcome)
         except Exception as error:
             log.exception("A look at %d authorizations failed in an unexpected way.", len(by_wanted))
             for left in by_wanted.values():
@@ -225,6 +231,11 @@ class StatusPool:
             for left in by_wanted.values():
                 for seat in left:
                     seat.is_asked = False
+
+
+def _is_pending(found: tuple[Wanted, Outcome]) -> bool:
+    outcome = found[1]
+    return isinstance(outcome, Look) and outcome.findings.readiness is not Readiness.READY
 
 
 _pools: WeakKeyDictionary[asyncio.AbstractEventLoop, StatusPool] = WeakKeyDictionary()

@@ -74,6 +74,8 @@ def run_all(api: AirflowApi, services: Services, *, folder_url: str, authorize: 
     api.unpause(ON_CONSENT)
     runs = _start(api, {dag_id: {"folder": folder_url} if dag_id == "crm_contacts" else {} for dag_id in FLOWS})
     _follow_to_end(api, services, runs, authorize)
+    if any(run.state != "success" for run in runs):
+        return runs
     started = _find_started(api, services)
     _follow_to_end(api, services, [started], {})
     reports = _start(api, {REPORT: {}})

@@ -22,13 +22,20 @@ STOP_TIMEOUT_S = 30
 
 
 class AirflowSite:
-    """One `airflow api-server` with a home, a port and a Fernet key of its own."""
+    """One `airflow api-server` with a home, a port and a Fernet key of its own.
 
-    def __init__(self, folder: Path) -> None:
+    Args:
+        folder: Its home.
+        prefix: Path under which Airflow is, as behind a proxy that serves other things too.
+        environment: Further options of Airflow, as environment variables.
+    """
+
+    def __init__(self, folder: Path, prefix: str = "", **environment: str) -> None:
         self._folder = folder
+        self._more = environment
         self._key = Fernet.generate_key()
         self._port = _find_free_port()
-        self.url = f"http://127.0.0.1:{self._port}"
+        self.url = f"http://127.0.0.1:{self._port}{prefix}"
 
     @contextmanager
     def run(self):
@@ -59,6 +66,11 @@ class AirflowSite:
     def read_output(self, command: str) -> str:
         """Return what a command printed."""
         return self._log_of(command).read_text(encoding="utf-8", errors="replace")
+
+    @property
+    def database_url(self) -> str:
+        """SQLAlchemy URL of its database."""
+        return f"sqlite:///{self._database}"
 
     @property
     def _database(self) -> Path:
@@ -96,6 +108,7 @@ class AirflowSite:
             "AIRFLOW__API__BASE_URL": self.url,
             "AIRFLOW__API__WORKERS": "1",
             "AIRFLOW__API_AUTH__JWT_SECRET": Fernet.generate_key().decode() * 2,
+            **self._more,
         }
 
     def _wait_until_up(self, server: subprocess.Popen[bytes]) -> None:

@@ -49,8 +49,8 @@ with DAG("failing", schedule=None, default_args={"retries": 3}):
     IntegryActivityOperator(task_id="nobody", integry_conn_id="acme", end_user="nobody", activity="who_am_i")
     IntegryActivityOperator(task_id="revoked", integry_conn_id="acme", end_user=USER, activity="who_am_i")
 
-with DAG("crowd", schedule=None, max_active_runs=400):
-    for number in range(20):
+with DAG("crowd", schedule=None, max_active_runs=1000):
+    for number in range(5):
         IntegryAuthorizationSensor(
             task_id=f"wait_{number}",
             integry_conn_id="acme",

@@ -1,0 +1,142 @@
+"""All routes: none answers a stranger but those that have to, and every answer carries the same protection."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+import requests
+from fastapi.routing import APIRoute
+from starlette.routing import Mount
+
+from airflow_provider_integry.web.app import build_app
+
+# Who is not logged in may ask these: the broker's own interface checks a proof, callbacks a state and a cookie.
+PUBLIC = {"/health", "/public/callback/{context}", "/v1/openapi.json"}
+PROVED = {"/v1/credentials": 400, "/v1/status": 400, "/v1/keep-alive": 404}
+
+
+def routes():
+    """Return every route of the application as (method, path)."""
+    found = []
+    for route in build_app().routes:
+        if isinstance(route, Mount):
+            assert route.path == "/static"
+            continue
+        methods = route.methods if isinstance(route, APIRoute) else route.methods or {"GET"}
+        found += [(method, route.path) for method in sorted(methods - {"HEAD"})]
+    return found
+
+
+def filled(path):
+    return re.sub(r"\{\w+\}", "0123456789abcdef", path)
+
+
+@pytest.mark.parametrize(("method", "path"), [one for one in routes() if one[1] not in PUBLIC])
+def test_no_route_answers_who_is_not_logged_in(desk, method, path):
+    stranger = desk.visitor()
+
+    answer = stranger.request(
+        method,
+        f"{desk.url}/integry{filled(path)}",
+        headers={"Origin": desk.url, "Content-Type": "application/x-www-form-urlencoded"},
+        timeout=30,
+        allow_redirects=False,
+    )
+
+    if path in PROVED:
+        assert (answer.status_code, answer.headers["Content-Type"]) == (PROVED[path], "application/problem+json")
+        return
+    assert answer.status_code in (401, 403)
+    assert "You are not logged in" in answer.text
+    assert "set-cookie" not in answer.headers
+
+
+@pytest.mark.parametrize("token", ["", "x", "a.b.c", "eyJhbGciOiJub25lIn0.eyJzdWIiOiJyb290In0."])
+def test_a_wrong_login_is_none(desk, token):
+    stranger = desk.visitor()
+    stranger.cookies.set("_token", token, path="/")
+
+    assert stranger.open("/authorizations").status_code == 401
+
+
+def test_the_login_leads_back_to_the_page_that_was_asked_for(desk):
+    answer = desk.visitor().open("/authorize?conn_id=crm&end_user=a%26b")
+
+    (link,) = re.findall(r'class="button solid" href="([^"]+)"', answer.text)
+    assert link == "/auth/login?next=%2Fintegry%2Fauthorize%3Fconn_id%3Dcrm%26end_user%3Da%2526b"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/authorizations",
+        "/authorize?conn_id=crm",
+        "/authorize?conn_id=nothing",
+        "/revoke?id=0",
+        "/no/such/page",
+        "/authorize/result/0123",
+        "/public/callback/x",
+        "/static/integry.css",
+        "/health",
+    ],
+)
+@pytest.mark.parametrize("user", ["root", None])
+def test_every_answer_is_kept_from_caches_frames_and_referrers(desk, path, user):
+    headers = desk.visitor(user).open(path).headers
+
+    assert (headers["Cache-Control"], headers["Referrer-Policy"]) == ("no-store", "no-referrer")
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    policy = dict(part.split(" ", 1) for part in headers["Content-Security-Policy"].split("; "))
+    assert policy == {
+        "default-src": "'none'",
+        "script-src": "'self'",
+        "style-src": "'self'",
+        "img-src": "'self' data:",
+        "connect-src": "'self'",
+        "form-action": "'self'",
+        "base-uri": "'none'",
+        "frame-ancestors": "'self'",
+    }
+
+
+def test_pages_hold_no_inline_script_or_style_and_load_nothing_from_elsewhere(desk):
+    for path in ("/authorizations", "/authorize?conn_id=crm", f"/revoke?id={desk.rows['customer']}"):
+        text = desk.visitor("root").open(path).text
+
+        assert not re.findall(r"<script(?![^>]*\bsrc=)", text)
+        assert not re.findall(r"<style|\sstyle=|\son\w+=|javascript:", text)
+        loaded = re.findall(r'<(?:script|link|img)[^>]*(?:src|href)="([^"]+)"', text)
+        assert all(url.startswith(("/integry/static/", "data:")) for url in loaded), loaded
+
+
+def test_names_with_markup_are_shown_as_they_are_written(desk):
+    name = "<script>alert(1)</script>\"'&"
+    desk.add_row("crm", name, account_name=name)
+
+    page = desk.visitor("ada").open("/authorizations?conn_id=crm").text
+
+    assert "<script>alert" not in page
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
+    (path,) = {one for one in re.findall(r'href="/integry(/authorize\?[^"]+)"', page) if "script" in one}
+    shown = desk.visitor("ada").open(path.replace("&amp;", "&"))
+    assert (shown.status_code, "&lt;script&gt;" in shown.text) == (200, True)
+
+
+def test_the_plugin_is_in_airflows_navigation(desk):
+    root = desk.visitor("root")
+    answer = requests.get(
+        f"{desk.url}/api/v2/plugins", headers={"Authorization": f"Bearer {root.cookies['_token']}"}, timeout=30
+    )
+
+    views = [view for plugin in answer.json()["plugins"] for view in plugin["external_views"]]
+    (view,) = [view for view in views if view["name"] == "Authorizations"]
+    # Relative, so that a path prefix holds.
+    assert (view["href"], view["url_route"], view["category"]) == (
+        "integry/authorizations",
+        "authorizations",
+        "admin",
+    )
+    for icon in (view["icon"], view["icon_dark_mode"]):
+        found = requests.get(f"{desk.url}/{icon}", timeout=30)
+        assert (found.status_code, found.headers["Content-Type"]) == (200, "image/svg+xml")
