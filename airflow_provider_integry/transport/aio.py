@@ -206,7 +206,7 @@ class IntegryAsyncSession:
             except StopIteration:
                 break
             if isinstance(step, Wait):
-                await asyncio.sleep(step.seconds)
+                await _sleep_beside(result, step.seconds)
                 outcome = None
                 continue
             if isinstance(result, aiohttp.ClientResponse):
@@ -265,6 +265,17 @@ class IntegryAsyncSession:
         assert self._client is not None, "use the session in 'async with'"
         left_s = max(0.001, ends_at - time.monotonic())
         return await transmit(self._client, request, self._settings, left_s)
+
+
+async def _sleep_beside(result: aiohttp.ClientResponse | TransportError | None, seconds: float) -> None:
+    """Wait, while the rest of an answer may arrive: its connection serves the next attempt then."""
+    try:
+        await asyncio.sleep(seconds)
+    except BaseException:
+        # Cancelled: nobody else knows of it.
+        if isinstance(result, aiohttp.ClientResponse):
+            result.release()
+        raise
 
 
 def open_client(settings: TransportSettings) -> aiohttp.ClientSession:
@@ -331,6 +342,10 @@ async def read_response(response: aiohttp.ClientResponse, max_bytes: int | None 
     except (aiohttp.ClientError, asyncio.TimeoutError, OSError) as error:
         response.close()
         failed = translate(error, url, time.monotonic() - started)[1]
+    except BaseException:
+        # Whoever reads was cancelled: nobody else knows of the connection.
+        response.close()
+        raise
     else:
         return HttpResponse(response.status, tuple(response.headers.items()), body, url)
     raise failed

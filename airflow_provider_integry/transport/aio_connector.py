@@ -6,6 +6,7 @@ import asyncio
 import socket
 import ssl
 from functools import lru_cache
+from typing import Any
 
 import aiohttp
 import certifi
@@ -53,6 +54,21 @@ class CheckedResolver(AbstractResolver):
         await self._inner.close()
 
 
+class PromptConnector(aiohttp.TCPConnector):
+    """Connector that ends a connection at once when it is not to be used again.
+
+    aiohttp asks such a connection to close and forgets it: it stays open until a stalled peer has taken the
+    rest of an upload, or has said good-bye in TLS, and it outlives the session. Nobody waits for either:
+    the request is over, whatever came of it. There is no public switch.
+    """
+
+    def _release(self, key: Any, protocol: Any, *, should_close: bool = False) -> None:
+        is_over = should_close or protocol.should_close
+        if is_over and protocol.transport is not None:
+            protocol.transport.abort()
+        super()._release(key, protocol, should_close=is_over)
+
+
 def build_connector(settings: TransportSettings) -> aiohttp.TCPConnector:
     """Build the connector for a connection's certificates; call it inside the running loop.
 
@@ -66,7 +82,7 @@ def build_connector(settings: TransportSettings) -> aiohttp.TCPConnector:
         shown = settings.client_cert_file or settings.ca_file or ""
         problem = f"cannot be used ({_cause(error)}). Check the CA file, the client certificate and its key."
         raise CertificateError(shown, problem) from None
-    return aiohttp.TCPConnector(resolver=CheckedResolver(), ssl=context)
+    return PromptConnector(resolver=CheckedResolver(), ssl=context)
 
 
 @lru_cache(maxsize=32)
