@@ -34,6 +34,8 @@ OBJECTS = {
     "assertion_claims": {"tenant": "ä", "admin": True, "roles": ["a", {"b": None}], "n": 1.5},
     "exchange_headers": {"X-App": "1"},
     "param_names": {"client_id": "app_key", "scope": ""},
+    "signed_callback": {"parameter": "hmac", "hash": "sha512", "encoding": "base64url"},
+    "kept_values": {"instance_url": "answer.\"the url\"", "realm": "callback.realmId"},
     "login_body": {"user": "{username}", "password": "{password}"},
 }
 # Secrets of a form of their own; every other secret is any text.
