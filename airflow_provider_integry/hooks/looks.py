@@ -136,14 +136,21 @@ def _judge_all(wanted: Sequence[Wanted], hook: IntegryHook) -> list[tuple[Wanted
 def _judge_statuses(
     asked: Sequence[tuple[Wanted, IntegryHook]], statuses: Sequence[Status | IntegryError]
 ) -> list[tuple[Wanted, Outcome]]:
-    """Return what the broker's answers mean."""
+    """Return what the broker's answers mean; those that mean the same share one object.
+
+    What thousands of sensors keep from look to look is what Python's garbage collector has to go through, and it
+    stops the event loop for that.
+    """
+    looks: dict[tuple[str, str, str], Look] = {}
     found: list[tuple[Wanted, Outcome]] = []
     for (one, hook), status in zip(asked, statuses, strict=True):
         if isinstance(status, IntegryError):
             found.append((one, status))
-        else:
-            findings = find_readiness(lambda: None, None, partial(_same, status))
-            found.append((one, Look(findings, hook)))
+            continue
+        meaning = (one.conn_id, status.readiness, status.reason)
+        if meaning not in looks:
+            looks[meaning] = Look(find_readiness(lambda: None, None, partial(_same, status)), hook)
+        found.append((one, looks[meaning]))
     return found
 
 

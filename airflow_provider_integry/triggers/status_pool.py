@@ -71,10 +71,8 @@ class _Group:
         self.early_looks = 0
 
     def go_on(self, now: float) -> None:
-        """Plan the look after this one; looks that were missed are not made up for."""
-        self.due_at += self.interval_s
-        if self.due_at <= now:
-            self.due_at = now + self.interval_s
+        """Plan the look after this one; a look that comes late moves those after it."""
+        self.due_at = max(self.due_at, now) + self.interval_s
         self.early_looks = 0
 
 
