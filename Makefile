@@ -32,7 +32,7 @@ up: setup ## The same, and stay up for clicking until Ctrl-C
 	@$(RUN) -m scripts.demo up $(if $(PORT),--port $(PORT)) $(ARGS)
 
 test: setup ## Run all tests, by WORKERS processes (3)
-	@$(RUN) -m pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder $(ARGS)
+	@$(RUN) -m pytest -n $(WORKERS) --dist loadscope --no-loadscope-reorder $(ARGS)
 
 faults: setup ## Run the long fault tests of the broker: stampedes, kills, frozen holders, lost databases
 	@INTEGRY_FAULTS=1 $(RUN) -m pytest -s tests/faults $(ARGS)

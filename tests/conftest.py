@@ -9,6 +9,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography.fernet import Fernet
@@ -41,16 +42,35 @@ _TOGETHER = {
 }
 
 
+def _group_of(place: Path) -> str:
+    """Return which tests one worker of pytest-xdist runs: those of a file, at least.
+
+    Args:
+        place: The file, below this folder.
+    """
+    return _TOGETHER.get(place.parts[0]) or _TOGETHER.get(place.name) or place.as_posix()
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Order the tests, and say which of them one worker of pytest-xdist runs: those of a file, at least."""
+    """Order the tests."""
     root = Path(__file__).parent
-    folders: dict[pytest.Item, str] = {}
-    for item in items:
-        place = item.path.relative_to(root)
-        folders[item] = place.parts[0]
-        together = _TOGETHER.get(place.parts[0]) or _TOGETHER.get(place.name) or place.as_posix()
-        item.add_marker(pytest.mark.xdist_group(together))
+    folders = {item: item.path.relative_to(root).parts[0] for item in items}
     items.sort(key=lambda item: _ORDER.index(folders[item]) if folders[item] in _ORDER else len(_ORDER))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Give each worker whole groups.
+
+    Not by ``--dist loadgroup``: pytest-xdist 3.8 writes groups into what pytest 9.2 reads no more.
+    """
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Scheduler(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return _group_of(Path(nodeid.partition("::")[0]).relative_to("tests"))
+
+    return Scheduler(config, log)
 
 
 @pytest.fixture
