@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ Json = dict[str, Any]
 # SQLite gives up waiting for its one write lock after 5 s.
 LOCK_WAIT_S = 4.5
 MOST_TRIES = 5
+# So that whoever waited meanwhile gets the lock: others give up too.
+PAUSE_S = 1.0
 _REPEATABLE = frozenset({"GET", "PATCH"})
 
 
@@ -47,6 +50,7 @@ def send(
         if answer.status_code != 500 or waited_s < lock_wait_s or method not in _REPEATABLE or not left:
             break
         say(f"  Airflow answered 500 to {method} after {waited_s:.1f} s, as when SQLite is locked: asking again")
+        time.sleep(PAUSE_S)
     return answer
 
 

@@ -7,14 +7,16 @@ import requests
 from flask import Flask
 from servers.live import Fault
 
+from scripts.demo import airflow_api
 from scripts.demo.airflow_api import MOST_TRIES, send
 
 PATH = "/api/v2/connections/acme_account"
 
 
 @pytest.fixture
-def ask(serve):
+def ask(serve, monkeypatch):
     """Send a request to a server that misbehaves first; return the status and how many requests arrived."""
+    monkeypatch.setattr(airflow_api, "PAUSE_S", 0.01)
     app = Flask(__name__)
     app.add_url_rule("/<path:path>", view_func=lambda path: {"path": path}, methods=["GET", "PATCH", "POST"])
     server = serve(app)
