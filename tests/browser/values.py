@@ -35,7 +35,7 @@ OBJECTS = {
     "exchange_headers": {"X-App": "1"},
     "param_names": {"client_id": "app_key", "scope": ""},
     "signed_callback": {"parameter": "hmac", "hash": "sha512", "encoding": "base64url"},
-    "kept_values": {"instance_url": "answer.\"the url\"", "realm": "callback.realmId"},
+    "kept_values": {"instance_url": 'answer."the url"', "realm": "callback.realmId"},
     "login_body": {"user": "{username}", "password": "{password}"},
 }
 # Secrets of a form of their own; every other secret is any text.
