@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Callable, Generator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseHook
@@ -18,11 +18,10 @@ from airflow_provider_integry.authorizations.echoes import EchoFilter
 from airflow_provider_integry.errors import (
     AuthorizationError,
     ConnectionConfigError,
-    CredentialsRejectedError,
-    HttpStatusError,
     IntegryError,
     MissingFieldError,
 )
+from airflow_provider_integry.hooks.activities import RunsActivities
 from airflow_provider_integry.hooks.masking import TaskMasker
 from airflow_provider_integry.hooks.probe import Findings, find_readiness
 from airflow_provider_integry.hooks.watched import WatchedSource
@@ -32,17 +31,15 @@ if TYPE_CHECKING:
     from requests.auth import AuthBase
 
     from airflow_provider_integry.auth.source import CredentialSource
-    from airflow_provider_integry.auth.wire import HttpRequest, HttpResponse
     from airflow_provider_integry.authorizations.messages import Status
     from airflow_provider_integry.connectors import Connector
-    from airflow_provider_integry.connectors.run import ActivityCall
     from airflow_provider_integry.connectors.user_info import Account, UserInfoCall
     from airflow_provider_integry.transport.aio import IntegryAsyncSession
     from airflow_provider_integry.transport.guard import HostGuard
     from airflow_provider_integry.transport.sync import IntegrySession
 
 
-class IntegryHook(BaseHook):
+class IntegryHook(RunsActivities, BaseHook):
     """Use one connection of this provider, of whichever type.
 
     The connection is looked up once per hook, and one session is made: two calls of `get_conn`
@@ -189,51 +186,6 @@ class IntegryHook(BaseHook):
             AuthorizationError: There is no grant.
         """
         return dict(self._source().get().kept)
-
-    # -- activities --------------------------------------------------------------------------------
-
-    def run(self, activity: str, inputs: Mapping[str, Any] | None = None) -> Any:
-        """Run one activity.
-
-        Args:
-            activity: Name of an activity of the connector.
-            inputs: Its inputs.
-        Returns:
-            Action: the output. Query: list of all records of all pages.
-        Raises:
-            InvalidInputError: An input is wrong; nothing was sent.
-            CredentialsRejectedError: The API refuses the credential.
-            ActivityError: The activity failed.
-            TransportError: A request did not complete.
-        """
-        call = self.start(activity, inputs)
-        if not call.is_query:
-            return next(self.pages(call))
-        return [record for page in self.pages(call) for record in page]
-
-    def start(self, activity: str, inputs: Mapping[str, Any] | None = None) -> ActivityCall:
-        """Check an activity and its inputs and return the call, with nothing sent yet."""
-        # Lazy for start-up cost: pydantic models and jsonschema are not needed to parse a DAG file.
-        from airflow_provider_integry.connectors.run import ActivityCall
-
-        return ActivityCall(self.connector, activity, inputs or {}, base_url=self._base_url())
-
-    def pages(self, call: ActivityCall) -> Generator[Any, None, None]:
-        """Run a call and give what each answer holds: a page of records, or the one output."""
-        while (request := call.request) is not None:
-            yield self._receive(call, self._send(request))
-
-    async def apages(self, call: ActivityCall) -> AsyncGenerator[Any, None]:
-        """Do what `pages` does, without blocking the event loop."""
-        # Lazy for start-up cost: aiohttp is needed by async code alone.
-        from airflow_provider_integry.transport.aio import read_response
-
-        async with self.get_async_conn() as session:
-            while (request := call.request) is not None:
-                response = await session.request(
-                    request.method, request.url, headers=dict(request.headers), data=request.body
-                )
-                yield self._receive(call, self._echoes.blank(await read_response(response)))
 
     # -- readiness ---------------------------------------------------------------------------------
 
@@ -413,31 +365,6 @@ class IntegryHook(BaseHook):
         else:
             inner = kept_source_for(self.settings, self.end_user, self.account)
         return WatchedSource(inner, self._masker, self._echoes)
-
-    def _send(self, request: HttpRequest) -> HttpResponse:
-        from airflow_provider_integry.transport.sync import to_response
-
-        headers = dict(request.headers)
-        response = self.get_conn().request(request.method, request.url, headers=headers, data=request.body)
-        return self._echoes.blank(to_response(response))
-
-    def _receive(self, call: ActivityCall, response: HttpResponse) -> Any:
-        with self._refusals():
-            return call.receive(response, time.time())
-
-    @contextmanager
-    def _refusals(self) -> Generator[None, None, None]:
-        """Turn a 401 into the error that names the connection."""
-        try:
-            yield
-        except HttpStatusError as error:
-            if error.status == 401:
-                # Lazy for start-up cost, as above.
-                from airflow_provider_integry.authorizations.choose import find_link
-
-                link = find_link(self.settings, self.end_user, self.account)
-                raise CredentialsRejectedError(self.integry_conn_id, 401, error.detail, link) from None
-            raise
 
     def _user_info_call(self, kept: Mapping[str, str] | None = None) -> UserInfoCall | None:
         # Lazy for start-up cost: pydantic models are not needed to parse a DAG file.
