@@ -183,7 +183,10 @@ class Refresher:
             if self.store.change(row, values) and "sealed" in values:
                 self._report_import(subject, row)
         if row.is_grant and row.binding != subject.binding:
-            reason = "its client id, endpoints or base URL were changed after it was authorized; undo that or go on."
+            reason = (
+                "its client id, endpoints or base URL were changed after it was authorized. Undo the change, or"
+                " authorize it again."
+            )
             raise NotAuthorizedError(subject.key.conn_id, subject.key.end_user, reason, _link(subject))
         return row
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import sys
 import time
 from argparse import Namespace
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from airflow.utils.platform import getuser
 
@@ -29,14 +30,13 @@ from airflow_provider_integry.authorizations.steps import run_steps
 from airflow_provider_integry.authorizations.subject import Subject, is_brokered
 from airflow_provider_integry.cli.chosen import build, find_settings, name_of
 from airflow_provider_integry.cli.command import command
+from airflow_provider_integry.cli.interrupts import interruptible
 from airflow_provider_integry.cli.output import make_printable
 from airflow_provider_integry.cli.progress import Progress, format_left
 from airflow_provider_integry.connectors.user_info import Account
 from airflow_provider_integry.settings import ConnectionSettings
 
 LOOK_S = 1.0
-# As shells have it for a command that was interrupted.
-INTERRUPTED = 130
 _DOING = {
     "pending": "Somebody is on the service's page",
     "taken": "Somebody has come back from the service",
@@ -79,11 +79,12 @@ def _authorize_by_link(args: Namespace, subject: Subject) -> None:
             " import a refresh token with 'airflow integry import'."
         )
     since = local_store().read_clock()
-    print(_find_link(args), flush=True)
     if args.no_wait:
+        print(_find_link(args))
         return
-    with _interruptible("The link stays good."), _shown() as progress:
-        row = _wait(args, subject, since, progress)
+    with interruptible("The link stays good.") as check, _shown() as progress:
+        print(_find_link(args), flush=True)
+        row = _wait(args, subject, since, _Shown(progress, check))
     _report(args, row)
 
 
@@ -95,7 +96,7 @@ def _find_link(args: Namespace) -> str:
     return link
 
 
-def _wait(args: Namespace, subject: Subject, since: float, progress: Progress) -> Authorization:
+def _wait(args: Namespace, subject: Subject, since: float, shown: _Shown) -> Authorization:
     """Wait until the authorization is given.
 
     Raises:
@@ -114,7 +115,7 @@ def _wait(args: Namespace, subject: Subject, since: float, progress: Progress) -
         if left_s <= 0:
             raise SystemExit(f"Nobody has authorized {name_of(args)} in {args.timeout:g} s. The link stays good.")
         doing = _DOING[consent.outcome] if consent else "Waiting for somebody to open the link"
-        progress.tell(f"{doing} ... {format_left(left_s)}")
+        shown.tell(f"{doing} ... {format_left(left_s)}")
         time.sleep(min(LOOK_S, left_s))
 
 
@@ -142,10 +143,11 @@ def _explain(args: Namespace, consent: Consent) -> str:
 def _authorize_device(args: Namespace, settings: ConnectionSettings, subject: Subject) -> None:
     if args.no_wait:
         raise SystemExit("--device has to wait: only this command can fetch what the code is traded for.")
-    with _interruptible("The code is of no use any more."), _shown() as progress:
+    with interruptible("The code is of no use any more.") as check, _shown() as progress:
+        shown = _Shown(progress, check)
         listener = DeviceListener(
             _show_code,
-            lambda left_s: progress.tell(f"Waiting for the code to be entered ... {format_left(left_s)}"),
+            lambda left_s: shown.tell(f"Waiting for the code to be entered ... {format_left(left_s)}"),
             lambda before, after: _ask(args, progress, before, after),
             args.timeout,
         )
@@ -195,11 +197,19 @@ def _shown() -> Iterator[Progress]:
         progress.end()
 
 
-@contextmanager
-def _interruptible(rest: str) -> Iterator[None]:
-    """End without a traceback when somebody presses Ctrl-C."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        print(f"Not waiting any longer. {rest}", file=sys.stderr)
-        raise SystemExit(INTERRUPTED) from None
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """What is told while something is waited for.
+
+    Attributes:
+        progress: Where it is told.
+        check: Raises KeyboardInterrupt after Ctrl-C.
+    """
+
+    progress: Progress
+    check: Callable[[], None]
+
+    def tell(self, text: str) -> None:
+        """Tell one thing, unless nobody wants to wait any longer."""
+        self.check()
+        self.progress.tell(text)

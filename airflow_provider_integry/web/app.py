@@ -47,7 +47,8 @@ def build_app() -> FastAPI:
     app.include_router(build_router(Broker()))
     for pages in (authorizations, consent, actions, task_link, callback):
         app.include_router(pages.build_router())
-    app.mount("/static", StaticFiles(directory=_STATIC), name="static")
+    # Pages that need no login look like the others, also where a proxy lets nothing but this prefix through.
+    app.mount("/public/static", StaticFiles(directory=_STATIC), name="static")
     app.add_exception_handler(PageError, _refuse)
     app.add_exception_handler(IntegryError, _fail)
     app.add_exception_handler(StarletteHTTPException, _explain)

@@ -49,8 +49,8 @@ class IntegryPlugin(AirflowPlugin):
             # Relative to Airflow's own pages, so that it holds behind a proxy with a path prefix.
             "name": "Authorizations",
             "href": f"{URL_PREFIX[1:]}/authorizations",
-            "icon": f"{URL_PREFIX[1:]}/static/icon-light.svg",
-            "icon_dark_mode": f"{URL_PREFIX[1:]}/static/icon-dark.svg",
+            "icon": f"{URL_PREFIX[1:]}/public/static/icon-light.svg",
+            "icon_dark_mode": f"{URL_PREFIX[1:]}/public/static/icon-dark.svg",
             "url_route": "authorizations",
             "destination": "nav",
             # Beside the connections.
@@ -61,8 +61,8 @@ class IntegryPlugin(AirflowPlugin):
             "href": (
                 f"{URL_PREFIX[1:]}/task?dag_id={{DAG_ID}}&run_id={{RUN_ID}}&task_id={{TASK_ID}}&map_index={{MAP_INDEX}}"
             ),
-            "icon": f"{URL_PREFIX[1:]}/static/icon-light.svg",
-            "icon_dark_mode": f"{URL_PREFIX[1:]}/static/icon-dark.svg",
+            "icon": f"{URL_PREFIX[1:]}/public/static/icon-light.svg",
+            "icon_dark_mode": f"{URL_PREFIX[1:]}/public/static/icon-dark.svg",
             "url_route": "authorize",
             "destination": "task_instance",
         },

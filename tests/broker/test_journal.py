@@ -143,6 +143,7 @@ def test_a_port_in_a_message_is_not_taken_for_missing_tables(orig: str, expected
     # Lazy: only this test makes up what a driver says.
     from sqlalchemy.exc import OperationalError
 
-    from airflow_provider_integry.authorizations.store import _explain
+    from airflow_provider_integry.authorizations.database_errors import database_errors
 
-    assert type(_explain(OperationalError("SELECT 1", {}, Exception(orig)))) is expected
+    with pytest.raises(expected), database_errors():
+        raise OperationalError("SELECT 1", {}, Exception(orig))

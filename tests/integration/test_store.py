@@ -12,7 +12,7 @@ from sqlalchemy.dialects import mysql, postgresql, sqlite
 
 from airflow_provider_integry.authorizations.grant import AuthorizationKey
 from airflow_provider_integry.authorizations.store import AuthorizationStore
-from airflow_provider_integry.authorizations.tables import epoch_now, metadata
+from airflow_provider_integry.authorizations.tables import authorization, epoch_now, metadata
 from airflow_provider_integry.errors import StoreNotReadyError, StoreUnavailableError
 
 KEY = AuthorizationKey("crm", None, "acme", None)
@@ -294,7 +294,7 @@ def test_missing_tables_give_one_clear_error(database, store):
 
 def test_a_missing_column_of_an_older_version_gives_the_same_error(database, store):
     with database.engine.begin() as connection:
-        connection.execute(text("ALTER TABLE integry_authorization DROP COLUMN account_name"))
+        connection.execute(text("ALTER TABLE integry_authorization DROP COLUMN grant_ends_at"))
 
     with pytest.raises(StoreNotReadyError, match="airflow db migrate"):
         store.find(KEY.digest)
@@ -347,14 +347,17 @@ def test_every_statement_compiles_for_every_database(dialect, tmp_path):
     store.list_idle(1.0)
     store.list_by_ids([row.id])
     store.list_ending(1.0)
+    store.list_where(authorization.c.conn_id == "crm", [authorization.c.id], offset=0, limit=1)
     store.count()
     store.delete(row)
     engine.dispose()
 
     texts = [str(one.compile(dialect=DIALECTS[dialect].dialect())) for one in seen]
     called = {"find", "find_many", "walk", "list_page", "list_idle", "list_by_ids", "list_ending", "count"} | {
-        *("add", "claim", "change", "replace_sealed", "delete")
+        *("add", "claim", "change", "replace_sealed", "delete", "list_where")
     }
+    # What the others are made of.
+    called |= {"run", "read_clock"}
     assert called == {name for name in vars(AuthorizationStore) if not name.startswith("_")}
     assert all("integry_authorization" in one for one in texts)
     claim = next(one for one in texts if one.startswith("UPDATE"))

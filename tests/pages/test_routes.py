@@ -21,7 +21,7 @@ def routes():
     found = []
     for route in build_app().routes:
         if isinstance(route, Mount):
-            assert route.path == "/static"
+            assert route.path == "/public/static"
             continue
         methods = route.methods if isinstance(route, APIRoute) else route.methods or {"GET"}
         found += [(method, route.path) for method in sorted(methods - {"HEAD"})]
@@ -77,7 +77,7 @@ def test_the_login_leads_back_to_the_page_that_was_asked_for(desk):
         "/no/such/page",
         "/authorize/result/0123",
         "/public/callback/x",
-        "/static/integry.css",
+        "/public/static/integry.css",
         "/health",
     ],
 )
@@ -107,7 +107,7 @@ def test_pages_hold_no_inline_script_or_style_and_load_nothing_from_elsewhere(de
         assert not re.findall(r"<script(?![^>]*\bsrc=)", text)
         assert not re.findall(r"<style|\sstyle=|\son\w+=|javascript:", text)
         loaded = re.findall(r'<(?:script|link|img)[^>]*(?:src|href)="([^"]+)"', text)
-        assert all(url.startswith(("/integry/static/", "data:")) for url in loaded), loaded
+        assert all(url.startswith(("/integry/public/static/", "data:")) for url in loaded), loaded
 
 
 def test_names_with_markup_are_shown_as_they_are_written(desk):
