@@ -104,10 +104,18 @@ def _build_oauth2(values: FieldValues, base_url: str | None) -> OAuth2Settings:
     )
 
 
+# Made anew for each authorization: with fixed ones anybody's answer would do.
+_MADE_ANEW = ("state", "code_challenge", "code_challenge_method")
+
+
 def _build_consent(values: FieldValues) -> CodeConsent:
+    params = read_texts(values.mapping("authorize_params"), "authorize_params")
+    for name in _MADE_ANEW:
+        if name in params:
+            raise CredentialFormatError("authorize_params", f"'{name}' is set by this provider; remove it")
     return CodeConsent(
         authorize_url=read_url(values, "authorize_url"),
-        params=read_texts(values.mapping("authorize_params"), "authorize_params"),
+        params=params,
         pkce=cast("Any", values.word("pkce")),
         response_mode=cast("Any", values.word("response_mode")),
         par_url=read_url(values, "par_url"),

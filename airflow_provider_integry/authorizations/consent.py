@@ -267,11 +267,7 @@ class Consents:
         account, problem = yield from self._identify(settings, given)
         given = given._replace(account=account)
         before: Authorization | None = yield Do(partial(self._store.find, subject.key.digest))
-        if (
-            before is not None
-            and before.account_id is not None
-            and (account is None or account.id != before.account_id)
-        ):
+        if before is not None and _is_other(before, account):
             yield Do(
                 partial(
                     self._consents.move,

@@ -664,6 +664,23 @@ WRONG = [
         ("integry_oauth1", {"extra": {**CONSENT1, "authorize_params": {name: "x"}}}, "authorize_params", "remove it")
         for name in ("oauth_token", "oauth_callback", "oauth_verifier")
     ],
+    *[
+        (
+            "integry_oauth2",
+            {
+                "extra": {
+                    "grant_type": "authorization_code",
+                    "client_id": "c",
+                    "authorize_url": "https://auth.example.com/authorize",
+                    "exchange_url": "https://auth.example.com/token",
+                    "authorize_params": {name: "x"},
+                }
+            },
+            "authorize_params",
+            "remove it",
+        )
+        for name in ("state", "code_challenge", "code_challenge_method")
+    ],
     ("integry_oauth1", {"extra": {**CONSENT1, "authorize_params": {"a": []}}}, "authorize_params", "is not text"),
     ("integry_oauth1", {"extra": {**CONSENT1, "kept_values": {"a": "b["}}}, "kept_values", "JMESPath"),
     ("integry_oauth1", {"extra": {**CONSENT1, "exchange_method": "PUT"}}, "exchange_method", "POST, GET"),
