@@ -61,6 +61,11 @@
   document.addEventListener("change", (event) => {
     if (event.target.matches("[data-submits]")) event.target.form.requestSubmit();
   });
+  // Somebody may have been quicker than this script.
+  for (const select of document.querySelectorAll("select[data-submits]")) {
+    const shown = [...select.options].findIndex((option) => option.defaultSelected);
+    if (select.selectedIndex !== Math.max(shown, 0)) select.form.requestSubmit();
+  }
   reveal();
 
   // The list is read anew when something has changed in another window, or after a while elsewhere.
