@@ -62,7 +62,9 @@ class CredentialsAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
     kept: dict[str, str] | None = None
 
 
-class StatusItem(msgspec.Struct, frozen=True, omit_defaults=True):
+# Thousands of these come and go with each look of a triggerer, and are no part of a cycle: Python's garbage collector
+# stops the event loop for what it has to go through.
+class StatusItem(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """One authorization to tell the status of, with the proof that the caller may ask."""
 
     conn_id: str
@@ -77,7 +79,7 @@ class StatusRequest(msgspec.Struct, frozen=True):
     authorizations: list[StatusItem]
 
 
-class Status(msgspec.Struct, frozen=True, omit_defaults=True):
+class Status(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """Where one authorization stands. Times are UTC epoch seconds.
 
     Attributes:
