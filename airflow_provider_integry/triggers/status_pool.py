@@ -20,6 +20,7 @@ from weakref import WeakKeyDictionary
 
 from airflow_provider_integry.auth.readiness import Readiness
 from airflow_provider_integry.hooks.looks import Look, Looker, Outcome, Wanted
+from airflow_provider_integry.hooks.probe import Findings
 
 log = logging.getLogger(__name__)
 # Sensors that come within this time are looked at together, for the first time.
@@ -46,6 +47,7 @@ class Seat:
         self.is_asked = False
         self._outcome: Outcome | None = None
         self._has_outcome = asyncio.Event()
+        self._pending: Findings | None = None
 
     async def look(self) -> Outcome:
         """Wait for the next look and return what was found."""
@@ -54,10 +56,20 @@ class Seat:
         assert self._outcome is not None
         return self._outcome
 
-    def tell(self, outcome: Outcome) -> None:
-        """Say what was found; an older outcome that nobody has read is forgotten."""
+    def tell(self, outcome: Outcome) -> bool:
+        """Say what was found; an older outcome that nobody has read is forgotten.
+
+        Returns:
+            Whether it was news. A sensor that goes on waiting for the same reason is not woken: with thousands of
+            them, what each waking leaves to Python's garbage collector would stop the event loop now and then.
+        """
+        pending = outcome.findings if isinstance(outcome, Look) and _is_waiting(outcome) else None
+        if pending is not None and pending == self._pending:
+            return False
+        self._pending = pending
         self._outcome = outcome
         self._has_outcome.set()
+        return True
 
 
 class _Group:
@@ -205,9 +217,9 @@ class StatusPool:
     async def _tell(self, seats: Iterable[Seat], outcome: Outcome) -> None:
         for seat in seats:
             seat.is_asked = False
-            seat.tell(outcome)
-            self._told += 1
-            if self._told % _TOLD_AT_ONCE == 0:
+            self._told += seat.tell(outcome)
+            if self._told >= _TOLD_AT_ONCE:
+                self._told = 0
                 await asyncio.sleep(_PAUSE_S)
 
     async def _look(self, seats: Iterable[Seat]) -> None:
@@ -233,7 +245,11 @@ class StatusPool:
 
 def _is_pending(found: tuple[Wanted, Outcome]) -> bool:
     outcome = found[1]
-    return isinstance(outcome, Look) and outcome.findings.readiness is not Readiness.READY
+    return isinstance(outcome, Look) and _is_waiting(outcome)
+
+
+def _is_waiting(look: Look) -> bool:
+    return look.findings.readiness is not Readiness.READY
 
 
 _pools: WeakKeyDictionary[asyncio.AbstractEventLoop, StatusPool] = WeakKeyDictionary()
