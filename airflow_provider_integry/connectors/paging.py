@@ -139,3 +139,9 @@ class NextUrlPaging(_Paged):
 Paging = Annotated[
     NoPaging | PagePaging | OffsetPaging | CursorPaging | LinkPaging | NextUrlPaging, Field(discriminator="kind")
 ]
+
+
+def asked_of_answers(paging: Paging) -> list[str]:
+    """Return the JMESPath expressions that are applied to each answer."""
+    names = ("total", "total_pages", "cursor", "more", "url")
+    return [text for name in names if (text := getattr(paging, name, None)) is not None]

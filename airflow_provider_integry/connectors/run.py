@@ -10,6 +10,7 @@ It holds no socket and no clock. A synchronous and an asynchronous pump drive it
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from pydantic import JsonValue
 
@@ -17,7 +18,8 @@ from airflow_provider_integry.auth.wire import HttpRequest, HttpResponse
 from airflow_provider_integry.connectors.draft import Draft
 from airflow_provider_integry.connectors.failures import build_status_error
 from airflow_provider_integry.connectors.paginate import Page, Pager, SinglePager, build_pager
-from airflow_provider_integry.connectors.paging import NoPaging
+from airflow_provider_integry.connectors.paging import NoPaging, asked_of_answers
+from airflow_provider_integry.connectors.raw import RawReader, build_reader
 from airflow_provider_integry.connectors.render import build_draft
 from airflow_provider_integry.connectors.select import decode_answer, select_output, select_records
 from airflow_provider_integry.connectors.spec import Connector, Query
@@ -34,6 +36,8 @@ class ActivityCall:
         inputs: Values by input key; all are checked here, before anything can be sent.
         base_url: The connection's base URL; it wins over the connector's.
         page_limit: Pages after which a query ends without error; None for all.
+        record_limit: Records after which it does; those of the last page beyond it are left out.
+        raw: Whether a query's records may be `RawRecords`: bytes that were not decoded.
     Raises:
         UnknownActivityError: No such activity.
         InvalidInputError: An input is missing, unknown, ill-typed, or cannot be put on the wire.
@@ -48,14 +52,16 @@ class ActivityCall:
         *,
         base_url: str | None,
         page_limit: int | None = None,
+        record_limit: int | None = None,
+        raw: bool = False,
     ) -> None:
         self._name = activity_name
         self._activity = find_activity(connector, activity_name)
-        if page_limit is not None and page_limit < 1:
-            raise ValueError(f"page_limit must be at least 1, is {page_limit}")
+        _check_limits(page_limit=page_limit, record_limit=record_limit)
         self._page_limit = page_limit
+        self._records_left = record_limit
         self._pages = 0
-        self._last_body = b""
+        self._seen: dict[tuple[int, int], int] = {}
         draft = build_draft(connector, activity_name, inputs, base_url=base_url)
         self._pager: Pager = SinglePager()
         self._max_pages = 1
@@ -63,6 +69,7 @@ class ActivityCall:
             self._pager = build_pager(activity_name, self._activity.paging)
             if not isinstance(self._activity.paging, NoPaging):
                 self._max_pages = self._activity.paging.max_pages
+        self._reader = self._build_reader() if raw else None
         self._draft = self._pager.first(draft)
         self._request: HttpRequest | None = self._draft.build()
 
@@ -91,7 +98,8 @@ class ActivityCall:
             response: The answer, read to its end.
             now: Current time, UTC epoch seconds; only for a Retry-After that is a date.
         Returns:
-            Action: the selected output. Query: list of records, one page.
+            Action: the selected output. Query: list of records, one page; `RawRecords` where `raw` was
+            given and the connector allows for it.
         Raises:
             HttpStatusError: Not 2xx; 401 comes here too (ThrottledError for 429, ServerError for 5xx).
             ResponseFormatError: The answer is not what the connector describes.
@@ -102,27 +110,46 @@ class ActivityCall:
         if not response.is_success:
             raise build_status_error(self._name, response, now)
         if isinstance(self._activity, Query):
-            return self._receive_page(response)
+            return self._receive_page(response, self._activity)
         answer = decode_answer(self._name, response, may_be_empty=True)
         output = select_output(self._name, self._activity.result, answer)
         self._request = None
         return output
 
-    def _receive_page(self, response: HttpResponse) -> list[JsonValue]:
-        answer = decode_answer(self._name, response)
-        records = select_records(self._name, self._activity.result, answer)
-        if self._pages and records and response.body == self._last_body:
-            raise PagingError(
-                self._name,
-                f"page {self._pages + 1} is the same as the one before, byte for byte: the API seems to ignore"
-                " the paging parameters; correct 'paging' in the connector",
-            )
+    def _receive_page(self, response: HttpResponse, query: Query) -> list[Any]:
+        records, answer = self._read(response, query)
+        self._check_new(response.body, has_records=bool(records))
         following = self._following(Page(answer, records, response))
         self._pages += 1
-        self._last_body = response.body
         self._request = None if following is None else following.build()
         self._draft = following or self._draft
         return records
+
+    def _read(self, response: HttpResponse, query: Query) -> tuple[list[Any], JsonValue]:
+        """Return the records, and what of the answer paging may ask for."""
+        found = self._reader.read(response.body) if self._reader else None
+        if found is not None:
+            return found
+        answer = decode_answer(self._name, response)
+        return select_records(self._name, query.result, answer), answer
+
+    def _build_reader(self) -> RawReader | None:
+        if not isinstance(self._activity, Query):
+            return None
+        return build_reader(self._activity.result, asked_of_answers(self._activity.paging))
+
+    def _check_new(self, body: bytes, *, has_records: bool) -> None:
+        """Refuse a page that came before: as long, and of the same hash."""
+        if not has_records:
+            return
+        number = self._pages + 1
+        earlier = self._seen.setdefault((len(body), hash(body)), number)
+        if earlier != number:
+            raise PagingError(
+                self._name,
+                f"page {number} is the same as page {earlier}, byte for byte: the API seems to ignore the paging"
+                " parameters; correct 'paging' in the connector",
+            )
 
     def _following(self, page: Page) -> Draft | None:
         """Return what to send after this page; None at the end or at the caller's limit."""
@@ -137,3 +164,9 @@ class ActivityCall:
                 " in the connector",
             )
         return following
+
+
+def _check_limits(**limits: int | None) -> None:
+    for name, limit in limits.items():
+        if limit is not None and limit < 1:
+            raise ValueError(f"{name} must be at least 1, is {limit}")

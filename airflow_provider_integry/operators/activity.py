@@ -92,7 +92,7 @@ class IntegryActivityOperator(BaseOperator):
 
         hook = IntegryHook(self.integry_conn_id, self.end_user, self.account, self.connector)
         with task_errors():
-            call = hook.start(self.activity, self.inputs)
+            call = hook.start(self.activity, self.inputs, raw=bool(self.output_path))
             if not self.output_path:
                 return self._collect(hook, call)
             if call.is_query and self._is_deferrable():
@@ -152,10 +152,10 @@ class IntegryActivityOperator(BaseOperator):
 
     def _write(self, hook: IntegryHook, call: ActivityCall, output_path: str) -> dict[str, Any]:
         # Lazy for start-up cost: Airflow's object storage is not needed to parse a DAG file.
-        from airflow_provider_integry.hooks.records import RecordWriter
+        from airflow_provider_integry.hooks.records import RecordWriter, WriteBehind
 
-        with RecordWriter(output_path) as writer:
+        with RecordWriter(output_path) as writer, WriteBehind(writer) as behind:
             for page in hook.pages(call):
-                writer.write(page if call.is_query else [page])
+                behind.write(page if call.is_query else [page])
         self.log.info("Activity %s: %d records written to %s.", self.activity, writer.records, output_path)
         return writer.summary()

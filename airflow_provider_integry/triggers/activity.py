@@ -86,7 +86,7 @@ class ActivityTrigger(BaseTrigger):
         hook = IntegryHook(self.integry_conn_id, self.end_user, self.account, self.connector)
         await hook.asettings()
         # Connector files and object storage are blocking: they stay off the event loop.
-        call = await asyncio.to_thread(hook.start, self.activity, self.inputs)
+        call = await asyncio.to_thread(hook.start, self.activity, self.inputs, raw=True)
         writer = await asyncio.to_thread(lambda: RecordWriter(self.output_path).__enter__())
         try:
             async for page in hook.apages(call):

@@ -27,7 +27,8 @@ PAGES = [
     to_json({"items": [{"id": 1, "name": "Ada ☃"}, {"id": 2}], "next_page": "2"}),
     to_json({"items": [{"id": 3}], "next_page": None}),
 ]
-LINES = b'{"id":1,"name":"Ada \xe2\x98\x83"}\n{"id":2}\n{"id":3}\n'
+# As they were sent: escapes, spaces and all.
+LINES = b'{"id": 1, "name": "Ada \\u2603"}\n{"id": 2}\n{"id": 3}\n'
 
 
 @pytest.fixture
@@ -414,7 +415,7 @@ def test_inputs_and_connections_are_mapped(airflow_run):
 def test_a_file_is_named_in_xcom_and_complete(airflow_run):
     written = airflow_run.folder / "templated.jsonl"
 
-    assert airflow_run.xcoms["templated[-1]"] == {"path": f"file://{written}", "records": 6, "bytes": 54}
+    assert airflow_run.xcoms["templated[-1]"] == {"path": f"file://{written}", "records": 6, "bytes": 60}
     assert [json.loads(line) for line in written.read_text().splitlines()] == [{"id": n} for n in range(1, 7)]
 
 
