@@ -90,7 +90,7 @@ class RunsActivities:
         async with self.get_async_conn() as session:
             while (request := call.request) is not None:
                 response = await session.request(
-                    request.method, request.url, headers=dict(request.headers), data=request.body
+                    request.method, request.url, headers=dict(request.headers), data=request.body, is_read=True
                 )
                 yield self._receive(call, self._echoes.blank(await read_response(response)))
 
