@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import cast
 
+from pydantic import JsonValue
+
 from airflow_provider_integry.connectors.draft import Draft, scalar_text
 from airflow_provider_integry.connectors.pages import (
     Cursor,
@@ -40,7 +42,7 @@ class CursorPager:
     def next(self, draft: Draft, page: Page) -> Draft | None:
         """Return the draft with the answer's cursor."""
         self._received += len(page.records)
-        cursor = evaluate(self._activity, "paging.cursor", self._paging.cursor, page.answer)
+        cursor = self._find(page)
         more = read_more(self._activity, self._paging.more, page.answer)
         total = read_number(self._activity, "total", self._paging.total, page.answer)
         if is_cursor(cursor):
@@ -55,6 +57,11 @@ class CursorPager:
             raise self._error("cursor", f"selects {type_name(cursor)}; a cursor is a text or a number")
         return self._send(draft, cursor)
 
+    def _find(self, page: Page) -> JsonValue:
+        if self._paging.cursor is None:
+            return page.response.header(self._paging.cursor_header or "")
+        return evaluate(self._activity, "paging.cursor", self._paging.cursor, page.answer)
+
     def _send(self, draft: Draft, cursor: Cursor) -> Draft:
         text = scalar_text(cursor)
         if text in self._seen:
@@ -63,4 +70,5 @@ class CursorPager:
         return place_value(self._activity, draft, self._paging, cursor)
 
     def _error(self, key: str, problem: str) -> PagingError:
+        key = "cursor_header" if key == "cursor" and self._paging.cursor is None else key
         return PagingError(self._activity, f"'paging.{key}: {getattr(self._paging, key)}' {problem}")

@@ -92,6 +92,7 @@ class CursorPaging(_Paged):
         param: Name under which the cursor is sent.
         place: (`in`) Where it is sent; the size goes to the body with it, else to the query.
         cursor: JMESPath of the next cursor in the answer: a text or a number.
+        cursor_header: Header of the answer that holds it instead.
         initial: Cursor of the first page, for servers that want one (often the empty text).
         more: JMESPath of a boolean that says whether there is another page.
         total: JMESPath of the number of records in all.
@@ -100,7 +101,8 @@ class CursorPaging(_Paged):
     kind: Literal["cursor"]
     param: Name
     place: Literal["query", "body", "header"] = Field(default="query", alias="in")
-    cursor: Expression
+    cursor: Expression | None = None
+    cursor_header: Name | None = None
     initial: StrictStr | StrictInt | None = None
     more: Expression | None = None
     total: Expression | None = None
@@ -108,6 +110,8 @@ class CursorPaging(_Paged):
     @model_validator(mode="after")
     def _check_header(self) -> CursorPaging:
         _check_param(self.place, self.param)
+        if (self.cursor is None) is (self.cursor_header is None):
+            raise problem(("cursor",), "or 'cursor_header' must be given, and not both: where the next cursor stands")
         return self
 
 
