@@ -37,6 +37,9 @@ class Sandbox:
             "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
             "AIRFLOW__CORE__UNIT_TEST_MODE": "False",
         }
+        if "PYTHONPATH" in os.environ:
+            # Whoever measures another working copy than the one that is installed.
+            self._environment["PYTHONPATH"] = os.environ["PYTHONPATH"]
 
     def run(self, probe: str, *arguments: str, environment: Mapping[str, str] | None = None) -> Any:
         """Run one probe and return the JSON on the last line that it prints.
@@ -63,15 +66,20 @@ class Sandbox:
         return json.loads(done.stdout.splitlines()[-1])
 
     @contextmanager
-    def serving(self) -> Generator[str, None, None]:
-        """Run the loopback server in a process of its own; gives its base URL."""
-        command = [sys.executable, str(PROBES / "loopback_server.py")]
-        with subprocess.Popen(command, env=self._environment, stdout=subprocess.PIPE, text=True) as server:
+    def serving(self, server: str = "loopback_server", *arguments: str) -> Generator[str, None, None]:
+        """Run a server in a process of its own; gives its base URL.
+
+        Args:
+            server: Name of a file in ``probes/``, without ``.py``; it prints its port.
+            arguments: Its arguments.
+        """
+        command = [sys.executable, str(PROBES / f"{server}.py"), *arguments]
+        with subprocess.Popen(command, env=self._environment, stdout=subprocess.PIPE, text=True) as process:
             try:
-                assert server.stdout is not None
-                yield f"http://127.0.0.1:{int(server.stdout.readline())}"
+                assert process.stdout is not None
+                yield f"http://127.0.0.1:{int(process.stdout.readline())}"
             finally:
-                server.terminate()
+                process.terminate()
 
 
 @contextmanager

@@ -7,18 +7,11 @@ from collections.abc import Iterable, Mapping
 
 from airflow_provider_integry.connectors.inputs import Input, Place
 from airflow_provider_integry.connectors.model import Path, header_name_problem, problem
-from airflow_provider_integry.connectors.paging import (
-    CursorPaging,
-    LinkPaging,
-    NextUrlPaging,
-    NoPaging,
-    OffsetPaging,
-    PagePaging,
-)
+from airflow_provider_integry.connectors.paging import AnyPaged, NoPaging, PlacedPaging
 from airflow_provider_integry.errors import UrlNotAllowedError
 from airflow_provider_integry.urls import check_url
 
-AnyPaging = NoPaging | PagePaging | OffsetPaging | CursorPaging | LinkPaging | NextUrlPaging
+AnyPaging = NoPaging | AnyPaged
 
 PLACEHOLDER = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _URL_TEXT = re.compile(r"[A-Za-z0-9._~!$&'()*+,;=:@/?%\[\]-]*")
@@ -110,7 +103,7 @@ def check_paging_names(paging: AnyPaging, inputs: Mapping[str, Input], method: s
     """Refuse paging that collides with an input, or that needs a body where there is none."""
     if isinstance(paging, NoPaging):
         return
-    if isinstance(paging, LinkPaging | NextUrlPaging):
+    if not isinstance(paging, PlacedPaging):
         if paging.size_param is not None:
             _check_slot(("paging", "size_param"), "query", paging.size_param, inputs)
         return

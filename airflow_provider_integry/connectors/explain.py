@@ -87,7 +87,7 @@ def _not_among(given: object, expected: str) -> str:
 def _missing_kind(detail: ErrorDetails) -> str:
     if not isinstance(detail["input"], dict):
         return f"is missing: a mapping with 'kind' is wanted here, not {show(detail['input'])}"
-    kinds = "none, page, offset, cursor, link, next_url" if "paging" in detail["loc"] else "action, query"
+    kinds = "none, page, offset, cursor, keyset, link, next_url, auto" if "paging" in detail["loc"] else "action, query"
     return f"is missing. Allowed: {kinds}"
 
 

@@ -85,29 +85,69 @@ class OffsetPaging(_Paged):
 class CursorPaging(_Paged):
     """Each answer carries what to send for the next page.
 
-    Ends when the cursor is null, empty or false, or when `more` says false. The number 0 is a
-    cursor; where 0 means the end, say so in the expression.
+    Ends when the cursor is null, empty or false, when `more` says false, or at `total` records. The
+    number 0 is a cursor; where 0 means the end, say so in the expression.
 
     Attributes:
         param: Name under which the cursor is sent.
         place: (`in`) Where it is sent; the size goes to the body with it, else to the query.
         cursor: JMESPath of the next cursor in the answer: a text or a number.
+        cursor_header: Header of the answer that holds it instead.
         initial: Cursor of the first page, for servers that want one (often the empty text).
         more: JMESPath of a boolean that says whether there is another page.
+        total: JMESPath of the number of records in all.
     """
 
     kind: Literal["cursor"]
     param: Name
     place: Literal["query", "body", "header"] = Field(default="query", alias="in")
-    cursor: Expression
+    cursor: Expression | None = None
+    cursor_header: Name | None = None
     initial: StrictStr | StrictInt | None = None
     more: Expression | None = None
+    total: Expression | None = None
 
     @model_validator(mode="after")
     def _check_header(self) -> CursorPaging:
-        if self.place == "header" and (sentence := header_name_problem(self.param)):
-            raise problem(("param",), sentence)
+        _check_param(self.place, self.param)
+        if (self.cursor is None) is (self.cursor_header is None):
+            raise problem(("cursor",), "or 'cursor_header' must be given, and not both: where the next cursor stands")
         return self
+
+
+class KeysetPaging(_Paged):
+    """The next page starts after a field of the last record.
+
+    Ends on an empty page; when `more` says false; at `total` records; else on a page of fewer records
+    than `size`. The field must move on with every page: numbers in one direction, texts to one that
+    was not there before. Have the server sort by it, by an input with a default where it does not.
+
+    Attributes:
+        param: Name under which the last record's value is sent.
+        place: (`in`) Where it is sent; the size goes to the body with it, else to the query.
+        field: JMESPath of the value in a record: a text or a number.
+        initial: Value of the first page, for servers that want one.
+        more: JMESPath of a boolean in the answer that says whether there is another page.
+        total: JMESPath of the number of records in all.
+    """
+
+    kind: Literal["keyset"]
+    param: Name
+    place: Literal["query", "body", "header"] = Field(default="query", alias="in")
+    field: Expression
+    initial: StrictStr | StrictInt | None = None
+    more: Expression | None = None
+    total: Expression | None = None
+
+    @model_validator(mode="after")
+    def _check_header(self) -> KeysetPaging:
+        _check_param(self.place, self.param)
+        return self
+
+
+def _check_param(place: str, param: str) -> None:
+    if place == "header" and (sentence := header_name_problem(param)):
+        raise problem(("param",), sentence)
 
 
 class LinkPaging(_Paged):
@@ -126,16 +166,34 @@ class LinkPaging(_Paged):
 class NextUrlPaging(_Paged):
     """Each answer carries the URL of the next page, absolute or relative.
 
-    Ends when it is null, empty or false. It must lead to the scheme, host and port of the query.
+    Ends when it is null, empty or false, or at `total` records. It must lead to the scheme, host and
+    port of the query.
 
     Attributes:
         url: JMESPath of the URL.
+        total: JMESPath of the number of records in all.
     """
 
     kind: Literal["next_url"]
     url: Expression
+    total: Expression | None = None
+
+
+class AutoPaging(_Paged):
+    """The first answer shows how to go on: by its Link header, else by a URL or a cursor under a usual name.
+
+    What was found is used to the end; it is in the log, and in the task's result. Where nothing is found,
+    the first page is the only one, unless the answer says that there is more: that is an error. To
+    declare the kind is safer.
+    """
+
+    kind: Literal["auto"]
 
 
 Paging = Annotated[
-    NoPaging | PagePaging | OffsetPaging | CursorPaging | LinkPaging | NextUrlPaging, Field(discriminator="kind")
+    NoPaging | PagePaging | OffsetPaging | CursorPaging | KeysetPaging | LinkPaging | NextUrlPaging | AutoPaging,
+    Field(discriminator="kind"),
 ]
+PlacedPaging = PagePaging | OffsetPaging | CursorPaging | KeysetPaging
+UrlPaging = LinkPaging | NextUrlPaging
+AnyPaged = PlacedPaging | UrlPaging | AutoPaging

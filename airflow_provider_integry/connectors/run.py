@@ -10,19 +10,25 @@ It holds no socket and no clock. A synchronous and an asynchronous pump drive it
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any
 
 from pydantic import JsonValue
 
 from airflow_provider_integry.auth.wire import HttpRequest, HttpResponse
+from airflow_provider_integry.connectors.auto_pager import AutoPager
 from airflow_provider_integry.connectors.draft import Draft
 from airflow_provider_integry.connectors.failures import build_status_error
-from airflow_provider_integry.connectors.paginate import Page, Pager, SinglePager, build_pager
+from airflow_provider_integry.connectors.keyset_pager import KeysetPager
+from airflow_provider_integry.connectors.pages import Cursor, Page
+from airflow_provider_integry.connectors.paginate import asked_of_answers, build_pager
 from airflow_provider_integry.connectors.paging import NoPaging
+from airflow_provider_integry.connectors.raw import RawReader, build_reader
 from airflow_provider_integry.connectors.render import build_draft
 from airflow_provider_integry.connectors.select import decode_answer, select_output, select_records
 from airflow_provider_integry.connectors.spec import Connector, Query
 from airflow_provider_integry.connectors.values import find_activity
-from airflow_provider_integry.errors import PagingError
+from airflow_provider_integry.errors import PagingError, ResponseFormatError
 
 
 class ActivityCall:
@@ -34,10 +40,14 @@ class ActivityCall:
         inputs: Values by input key; all are checked here, before anything can be sent.
         base_url: The connection's base URL; it wins over the connector's.
         page_limit: Pages after which a query ends without error; None for all.
+        record_limit: Records after which it does; those of the last page beyond it are left out.
+        cursor: Where the first page starts, for paging of kind cursor or keyset: an earlier call's `cursor`.
+        raw: Whether a query's records may be `RawRecords`: bytes that were not decoded.
     Raises:
         UnknownActivityError: No such activity.
         InvalidInputError: An input is missing, unknown, ill-typed, or cannot be put on the wire.
         UrlNotAllowedError: No base URL, or one that may not be called.
+        PagingError: A cursor was given, and the activity cannot start at one.
     """
 
     def __init__(
@@ -48,21 +58,22 @@ class ActivityCall:
         *,
         base_url: str | None,
         page_limit: int | None = None,
+        record_limit: int | None = None,
+        cursor: Cursor | None = None,
+        raw: bool = False,
     ) -> None:
         self._name = activity_name
         self._activity = find_activity(connector, activity_name)
-        if page_limit is not None and page_limit < 1:
-            raise ValueError(f"page_limit must be at least 1, is {page_limit}")
+        _check_limits(page_limit=page_limit, record_limit=record_limit)
         self._page_limit = page_limit
+        self._records_left = record_limit
         self._pages = 0
-        self._last_body = b""
+        self._seen: dict[tuple[int, int], int] = {}
         draft = build_draft(connector, activity_name, inputs, base_url=base_url)
-        self._pager: Pager = SinglePager()
-        self._max_pages = 1
-        if isinstance(self._activity, Query):
-            self._pager = build_pager(activity_name, self._activity.paging)
-            if not isinstance(self._activity.paging, NoPaging):
-                self._max_pages = self._activity.paging.max_pages
+        paging = self._activity.paging if isinstance(self._activity, Query) else NoPaging()
+        self._pager = build_pager(activity_name, paging, cursor)
+        self._max_pages = 1 if isinstance(paging, NoPaging) else paging.max_pages
+        self._reader = self._build_reader() if raw else None
         self._draft = self._pager.first(draft)
         self._request: HttpRequest | None = self._draft.build()
 
@@ -81,6 +92,20 @@ class ActivityCall:
         """Pages received so far."""
         return self._pages
 
+    @property
+    def cursor(self) -> Cursor | None:
+        """Where a later call may go on so that nothing is missed; None where the paging has no such thing.
+
+        It is what the answers said last. After a page that `record_limit` cut, it leads to that page
+        again (kind cursor), or to what was cut (kind keyset).
+        """
+        return self._pager.cursor
+
+    @property
+    def paging_found(self) -> str | None:
+        """What paging of kind auto has found, in words; None for other kinds, and before the first page."""
+        return self._pager.chosen if isinstance(self._pager, AutoPager) else None
+
     def receive(self, response: HttpResponse, now: float | None = None) -> object:
         """Take the answer to `request`, and move on to the next request.
 
@@ -91,7 +116,8 @@ class ActivityCall:
             response: The answer, read to its end.
             now: Current time, UTC epoch seconds; only for a Retry-After that is a date.
         Returns:
-            Action: the selected output. Query: list of records, one page.
+            Action: the selected output. Query: list of records, one page; `RawRecords` where `raw` was
+            given and the connector allows for it.
         Raises:
             HttpStatusError: Not 2xx; 401 comes here too (ThrottledError for 429, ServerError for 5xx).
             ResponseFormatError: The answer is not what the connector describes.
@@ -102,32 +128,64 @@ class ActivityCall:
         if not response.is_success:
             raise build_status_error(self._name, response, now)
         if isinstance(self._activity, Query):
-            return self._receive_page(response)
+            return self._receive_page(response, self._activity)
         answer = decode_answer(self._name, response, may_be_empty=True)
         output = select_output(self._name, self._activity.result, answer)
         self._request = None
         return output
 
-    def _receive_page(self, response: HttpResponse) -> list[JsonValue]:
-        answer = decode_answer(self._name, response)
-        records = select_records(self._name, self._activity.result, answer)
-        if self._pages and records and response.body == self._last_body:
-            raise PagingError(
-                self._name,
-                f"page {self._pages + 1} is the same as the one before, byte for byte: the API seems to ignore"
-                " the paging parameters; correct 'paging' in the connector",
-            )
-        following = self._following(Page(answer, records, response))
+    def _receive_page(self, response: HttpResponse, query: Query) -> list[Any]:
+        records, answer = self._read(response, query)
+        self._check_new(response.body, has_records=bool(records))
+        kept = self._cut(records)
+        following = self._following(Page(answer, kept, response), is_cut=len(kept) < len(records))
         self._pages += 1
-        self._last_body = response.body
         self._request = None if following is None else following.build()
         self._draft = following or self._draft
-        return records
+        return kept
 
-    def _following(self, page: Page) -> Draft | None:
+    def _cut(self, records: list[Any]) -> list[Any]:
+        """Return the records up to the caller's limit."""
+        if self._records_left is None:
+            return records
+        kept = records if len(records) <= self._records_left else type(records)(records[: self._records_left])
+        self._records_left -= len(kept)
+        return kept
+
+    def _read(self, response: HttpResponse, query: Query) -> tuple[list[Any], JsonValue]:
+        """Return the records, and what of the answer paging may ask for."""
+        found = self._reader.read(response.body) if self._reader else None
+        if found is not None:
+            return found
+        answer = decode_answer(self._name, response)
+        return select_records(self._name, query.result, answer), answer
+
+    def _build_reader(self) -> RawReader | None:
+        if not isinstance(self._activity, Query):
+            return None
+        return build_reader(self._activity.result, asked_of_answers(self._activity.paging))
+
+    def _check_new(self, body: bytes, *, has_records: bool) -> None:
+        """Refuse a page that came before: as long, and of the same hash."""
+        if not has_records:
+            return
+        number = self._pages + 1
+        earlier = self._seen.setdefault((len(body), hash(body)), number)
+        if earlier != number:
+            raise PagingError(
+                self._name,
+                f"page {number} is the same as page {earlier}, byte for byte: the API seems to ignore the paging"
+                " parameters; correct 'paging' in the connector",
+            )
+
+    def _following(self, page: Page, *, is_cut: bool) -> Draft | None:
         """Return what to send after this page; None at the end or at the caller's limit."""
         received = self._pages + 1
-        if received == self._page_limit:
+        if received == self._page_limit or self._records_left == 0:
+            if not is_cut or isinstance(self._pager, KeysetPager):
+                # For the cursor alone: what is wrong with a page that nobody wants does no harm.
+                with suppress(PagingError, ResponseFormatError):
+                    self._pager.next(self._draft, page)
             return None
         following = self._pager.next(self._draft, page)
         if following is not None and received >= self._max_pages:
@@ -137,3 +195,9 @@ class ActivityCall:
                 " in the connector",
             )
         return following
+
+
+def _check_limits(**limits: int | None) -> None:
+    for name, limit in limits.items():
+        if limit is not None and limit < 1:
+            raise ValueError(f"{name} must be at least 1, is {limit}")

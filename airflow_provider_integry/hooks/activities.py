@@ -64,12 +64,18 @@ class RunsActivities:
             return next(self.pages(call))
         return [record for page in self.pages(call) for record in page]
 
-    def start(self, activity: str, inputs: Mapping[str, Any] | None = None) -> ActivityCall:
-        """Check an activity and its inputs and return the call, with nothing sent yet."""
+    def start(self, activity: str, inputs: Mapping[str, Any] | None = None, **options: Any) -> ActivityCall:
+        """Check an activity and its inputs and return the call, with nothing sent yet.
+
+        Args:
+            activity: Name of an activity of the connector.
+            inputs: Its inputs.
+            options: Further arguments of `connectors.run.ActivityCall`: limits, and how records are given.
+        """
         # Lazy for start-up cost: pydantic models and jsonschema are not needed to parse a DAG file.
         from airflow_provider_integry.connectors.run import ActivityCall
 
-        return ActivityCall(self.connector, activity, inputs or {}, base_url=self._base_url())
+        return ActivityCall(self.connector, activity, inputs or {}, base_url=self._base_url(), **options)
 
     def pages(self, call: ActivityCall) -> Generator[Any, None, None]:
         """Run a call and give what each answer holds: a page of records, or the one output."""
@@ -84,7 +90,7 @@ class RunsActivities:
         async with self.get_async_conn() as session:
             while (request := call.request) is not None:
                 response = await session.request(
-                    request.method, request.url, headers=dict(request.headers), data=request.body
+                    request.method, request.url, headers=dict(request.headers), data=request.body, is_read=True
                 )
                 yield self._receive(call, self._echoes.blank(await read_response(response)))
 

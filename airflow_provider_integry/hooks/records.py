@@ -1,8 +1,9 @@
-"""Where an activity's records go: XCom within a budget, or JSON lines in object storage."""
+"""Where an activity's records go: XCom within a budget, or a file in object storage."""
 
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from types import TracebackType
 from typing import IO, Any
@@ -12,6 +13,7 @@ import msgspec.json
 from airflow.sdk import ObjectStoragePath
 
 from airflow_provider_integry.errors import IntegryError, OutputBrokenError, OutputPathError, ResultTooLargeError
+from airflow_provider_integry.hooks.encoders import build_encoder
 
 
 class XComBudget:
@@ -48,19 +50,23 @@ _FINAL = (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryEr
 
 
 class RecordWriter:
-    """Write records as JSON lines; use it in ``with``.
+    """Write records as JSON lines, or as its name says; use it in ``with``.
 
     They go to a hidden file beside the target, which takes the target's name when all are written.
     After an error nothing is left.
 
     Args:
-        path: Object-storage URL of the target.
+        path: Object-storage URL of the target; ``.gz`` compresses it, ``.parquet`` makes it that.
+        compression: "gzip" compresses whatever the name is.
+    Attributes:
+        records: Records written so far.
+        size: Bytes written so far.
     Raises:
         OutputPathError: The path cannot be written.
         OutputBrokenError: Writing broke off for a reason that may pass.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, compression: str | None = None) -> None:
         self._shown = path
         self.records = 0
         self.size = 0
@@ -72,6 +78,7 @@ class RecordWriter:
             self._part = self._target.parent / f".{self._target.name}.{uuid4().hex}.part"
         except (ValueError, TypeError) as error:
             raise self._problem(error) from None
+        self._encoder = build_encoder(path, compression)
         self._file: IO[bytes] | None = None
 
     def __enter__(self) -> RecordWriter:
@@ -89,24 +96,30 @@ class RecordWriter:
         return {"path": self._shown, "records": self.records, "bytes": self.size}
 
     def write(self, records: Iterable[Any]) -> None:
-        """Append records, one line each."""
-        assert self._file is not None, "use the writer in 'with'"
-        lines = [msgspec.json.encode(record) + b"\n" for record in records]
+        """Append records; `connectors.raw.RawRecords` are written as they came."""
+        page = records if isinstance(records, list) else list(records)
         with self._failures():
-            self._file.write(b"".join(lines))
-        self.records += len(lines)
-        self.size += sum(map(len, lines))
+            self._put(self._encoder.encode(page))
+        self.records += len(page)
+
+    def _put(self, data: bytes) -> None:
+        assert self._file is not None, "use the writer in 'with'"
+        self._file.write(data)
+        self.size += len(data)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if error is not None:
+            self._encoder.discard()
             with suppress(Exception):
                 self._close()
             self._discard()
             return
         try:
             with self._failures():
+                for data in self._encoder.finish():
+                    self._put(data)
                 self._close()
                 self._part.replace(self._target)
         except IntegryError:
@@ -148,3 +161,44 @@ class RecordWriter:
 
 def _describe(error: Exception) -> str:
     return str(getattr(error, "strerror", None) or error) or type(error).__name__
+
+
+class WriteBehind:
+    """Writes a page while the next one is fetched; use it in ``with``, inside of its writer's.
+
+    Pages are written by one thread, one at a time, and whoever fetches is never more than one page
+    ahead. Fetching stays in the caller's thread, so that whatever ends the task ends it at once.
+
+    Args:
+        writer: An entered writer; nobody else may use it meanwhile.
+    """
+
+    def __init__(self, writer: RecordWriter) -> None:
+        self._writer = writer
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="integry-writer")
+        self._pending: Future[None] | None = None
+
+    def __enter__(self) -> WriteBehind:
+        return self
+
+    def write(self, records: list[Any]) -> None:
+        """Have a page written, once the one before is.
+
+        Raises:
+            OutputPathError: Writing the one before failed.
+            OutputBrokenError: The same, for a reason that may pass.
+        """
+        self._settle()
+        self._pending = self._pool.submit(self._writer.write, records)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._pool.shutdown(wait=True)
+        if error is None:
+            self._settle()
+
+    def _settle(self) -> None:
+        pending, self._pending = self._pending, None
+        if pending is not None:
+            pending.result()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
@@ -32,8 +32,13 @@ class IntegryActivityOperator(BaseOperator):
             (templated)
         account: Which of several accounts of that end user. (templated)
         output_path: Object-storage URL (``s3://conn@bucket/key.jsonl``, ``file:///…``) to which
-            records are streamed as JSON lines, one page in memory at a time; None returns them
-            through XCom. (templated)
+            records are streamed as JSON lines, two pages in memory at a time; ``.jsonl.gz`` compresses
+            them, ``.parquet`` needs the extra `parquet`; None returns them through XCom. (templated)
+        compression: "gzip" compresses whatever the path's name is.
+        max_records: Records after which a query ends without error; None for all.
+        max_pages: Pages after which it does; None for all.
+        cursor: Where a query of paging `cursor` or `keyset` starts: the `cursor` of an earlier run.
+            None or an empty text starts at the beginning. (templated)
         deferrable: Whether a query with `output_path` runs in the triggerer, without a worker slot;
             None for Airflow's option [operators] default_deferrable. The triggerer must be able to
             write `output_path` (``file://`` needs a disk that it shares with the workers). Actions,
@@ -41,7 +46,8 @@ class IntegryActivityOperator(BaseOperator):
         kwargs: Arguments of `BaseOperator`.
     Returns:
         Without `output_path`: the action's output, or the list of all records. With it: ``{"path":
-        …, "records": number of lines, "bytes": size of the file}``.
+        …, "records": number of lines, "bytes": size of the file, "pages": …, "cursor": where a later
+        run may go on}``, and ``"paging"`` where it was found by itself.
     """
 
     template_fields: Sequence[str] = (
@@ -52,12 +58,13 @@ class IntegryActivityOperator(BaseOperator):
         "end_user",
         "account",
         "output_path",
+        "cursor",
     )
     template_fields_renderers = {"inputs": "json"}  # noqa: RUF012 - Airflow's API
     operator_extra_links = (AuthorizeLink(),)
     ui_color = "#cfe2f3"
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a task can say about a run; all by name
         self,
         *,
         integry_conn_id: str,
@@ -67,6 +74,10 @@ class IntegryActivityOperator(BaseOperator):
         end_user: str | None = None,
         account: str | None = None,
         output_path: str | None = None,
+        compression: Literal["gzip"] | None = None,
+        max_records: int | None = None,
+        max_pages: int | None = None,
+        cursor: str | int | None = None,
         deferrable: bool | None = None,
         **kwargs: Any,
     ) -> None:
@@ -78,6 +89,10 @@ class IntegryActivityOperator(BaseOperator):
         self.end_user = end_user
         self.account = account
         self.output_path = output_path
+        self.compression = compression
+        self.max_records = max_records
+        self.max_pages = max_pages
+        self.cursor = cursor
         self.deferrable = deferrable
 
     def execute(self, context: Context) -> Any:
@@ -92,7 +107,14 @@ class IntegryActivityOperator(BaseOperator):
 
         hook = IntegryHook(self.integry_conn_id, self.end_user, self.account, self.connector)
         with task_errors():
-            call = hook.start(self.activity, self.inputs)
+            call = hook.start(
+                self.activity,
+                self.inputs,
+                page_limit=self.max_pages,
+                record_limit=self.max_records,
+                cursor=self._start(),
+                raw=bool(self.output_path),
+            )
             if not self.output_path:
                 return self._collect(hook, call)
             if call.is_query and self._is_deferrable():
@@ -112,6 +134,10 @@ class IntegryActivityOperator(BaseOperator):
         message = str(event.get("message") or "The trigger ended without saying why.")
         raise AirflowException(message) if event.get("retryable") else AirflowFailException(message)
 
+    def _start(self) -> str | int | None:
+        # An XCom or a Variable that is not there yet is rendered as one of these.
+        return None if self.cursor in ("", "None") else self.cursor
+
     def _is_deferrable(self) -> bool:
         # Lazy for start-up cost: not needed to parse a DAG file.
         from airflow_provider_integry import config
@@ -130,6 +156,10 @@ class IntegryActivityOperator(BaseOperator):
             self.connector,
             self.end_user,
             self.account,
+            self.compression,
+            self.max_records,
+            self.max_pages,
+            self._start(),
         )
         self.defer(trigger=trigger, method_name="execute_complete", timeout=self.execution_timeout)
 
@@ -147,15 +177,25 @@ class IntegryActivityOperator(BaseOperator):
         for page in hook.pages(call):
             budget.spend(page)
             records.extend(page)
+        self._log_paging(call)
         self.log.info("Activity %s: %d records in %d pages.", self.activity, len(records), call.pages)
         return records
 
     def _write(self, hook: IntegryHook, call: ActivityCall, output_path: str) -> dict[str, Any]:
         # Lazy for start-up cost: Airflow's object storage is not needed to parse a DAG file.
-        from airflow_provider_integry.hooks.records import RecordWriter
+        from airflow_provider_integry.hooks.streaming import write_records
 
-        with RecordWriter(output_path) as writer:
-            for page in hook.pages(call):
-                writer.write(page if call.is_query else [page])
-        self.log.info("Activity %s: %d records written to %s.", self.activity, writer.records, output_path)
-        return writer.summary()
+        summary = write_records(hook, call, output_path, self.compression)
+        self._log_paging(call)
+        self.log.info(
+            "Activity %s: %d records in %d pages written to %s.",
+            self.activity,
+            summary["records"],
+            summary["pages"],
+            output_path,
+        )
+        return summary
+
+    def _log_paging(self, call: ActivityCall) -> None:
+        if call.paging_found is not None:
+            self.log.info("Activity %s: paging as the first answer shows: %s.", self.activity, call.paging_found)

@@ -119,6 +119,7 @@ class IntegryAsyncSession:
         data: Any = None,
         headers: Mapping[str, str] | None = None,
         allow_redirects: bool = True,
+        is_read: bool = False,
     ) -> PendingResponse:
         """Send a request.
 
@@ -130,13 +131,15 @@ class IntegryAsyncSession:
             data: Body to send: bytes, text, a mapping to send as a form, or anything aiohttp streams.
             headers: Headers of this request.
             allow_redirects: Whether redirects are followed.
+            is_read: Whether the answer is read to its end at once: one that breaks off is then tried again, as in
+                the sync session.
         Raises:
             TransportError: It did not complete.
             HostNotAllowedError: The URL leads to a host that may not have the credential.
             AuthorizationError: There is no usable credential.
         """
         plain, stream = self._prepare(method, url, params, json, data, headers)
-        return PendingResponse(self._send(plain, stream, follow=allow_redirects))
+        return PendingResponse(self._send(plain, stream, follow=allow_redirects, is_read=is_read))
 
     get = partialmethod(request, "GET")
     post = partialmethod(request, "POST")
@@ -170,11 +173,11 @@ class IntegryAsyncSession:
             full += ("&" if "?" in full else "?") + pairs
         return HttpRequest(method.upper(), full, tuple(merged.items()), body), stream
 
-    async def _send(self, request: HttpRequest, stream: Any, *, follow: bool) -> aiohttp.ClientResponse:
+    async def _send(self, request: HttpRequest, stream: Any, *, follow: bool, is_read: bool) -> aiohttp.ClientResponse:
         self._guard.check(request.url)
         started = time.monotonic()
         for _ in range(MAX_REDIRECTS + 1):
-            response, issued = await self._exchange(request, stream, started)
+            response, issued = await self._exchange(request, stream, started, is_read=is_read)
             location = response.headers.get("Location")
             if not follow or response.status not in REDIRECT_STATUS or not location:
                 return response
@@ -188,7 +191,7 @@ class IntegryAsyncSession:
         raise RedirectRefusedError(redact_url(request.url), "too many redirects")
 
     async def _exchange(
-        self, request: HttpRequest, stream: Any, started: float
+        self, request: HttpRequest, stream: Any, started: float, *, is_read: bool
     ) -> tuple[aiohttp.ClientResponse, Issued]:
         """Send one request as often as `exchange` says and return the answer that stands."""
         conversation = exchange(
@@ -212,7 +215,7 @@ class IntegryAsyncSession:
             if isinstance(result, aiohttp.ClientResponse):
                 result.release()
             issued = await self._obtain(step, request.url, started)
-            result, outcome = await self._attempt(request, stream, issued, started)
+            result, outcome = await self._attempt(request, stream, issued, started, is_read=is_read)
         if isinstance(result, aiohttp.ClientResponse) and issued is not None:
             return result, issued
         assert isinstance(result, TransportError)
@@ -227,7 +230,7 @@ class IntegryAsyncSession:
         raise RequestTimeoutError(redact_url(url), f"no credential after {spent_s:.1f} s. Raise deadline_s.")
 
     async def _attempt(
-        self, request: HttpRequest, stream: Any, issued: Issued, started: float
+        self, request: HttpRequest, stream: Any, issued: Issued, started: float, *, is_read: bool
     ) -> tuple[aiohttp.ClientResponse | TransportError, Outcome]:
         if stream is not None:
             check_stream(issued.credentials)
@@ -239,6 +242,9 @@ class IntegryAsyncSession:
         try:
             response = await self._transmit(signed, started + self._settings.deadline_s)
             is_expired = await self._is_expired(response)
+            if is_read:
+                # Closes the connection itself when it breaks off; keeps what it read for `read_response`.
+                await response.read()
         except (aiohttp.ClientError, asyncio.TimeoutError, OSError) as caught:
             spent_s = time.monotonic() - started
             failure, error = translate(caught, request.url, spent_s)

@@ -26,6 +26,7 @@ from airflow_provider_integry.transport.guard import HostGuard, is_downgrade
 from airflow_provider_integry.transport.limits import (
     IDEMPOTENCY_HEADERS,
     MAX_REDIRECTS,
+    READ_BYTES,
     TOKEN_DEADLINE_S,
     TOKEN_MAX_BYTES,
     USER_AGENT,
@@ -248,7 +249,7 @@ class IntegrySession(requests.Session):
         response = cast("requests.Response", dispatch_hook("response", request.hooks, response, **kwargs))
         extract_cookies_to_jar(self.cookies, request, response.raw)
         if not stream:
-            _ = response.content
+            read_content(response)
         return response
 
     def _carrier_headers(self) -> frozenset[str]:
@@ -296,6 +297,15 @@ def sign_prepared(request: requests.PreparedRequest, credentials: Credentials) -
     for name, value in signed.headers:
         if name.lower() in carriers:
             request.headers[name] = value
+
+
+def read_content(response: requests.Response) -> None:
+    """Read a body to its end, as `response.content` does but in larger pieces, and have it kept there.
+
+    requests reads ten kilobytes at a time, and each piece goes through five layers.
+    """
+    if response._content is False:  # noqa: SLF001 - there is no public way to say how much to read
+        response._content = b"".join(response.iter_content(READ_BYTES)) or b""  # noqa: SLF001 - as above
 
 
 def fetch(

@@ -16,8 +16,8 @@ from airflow_provider_integry.errors import IntegryError
 class ActivityTrigger(BaseTrigger):
     """Run a query and stream its records to object storage, without a worker slot.
 
-    The event is ``{"status": "done", "result": {"path", "records", "bytes"}}`` or ``{"status":
-    "failed", "message", "retryable"}``; never records. A triggerer that restarts runs the query
+    The event is ``{"status": "done", "result": {"path", "records", "bytes", "pages", "cursor"}}`` or
+    ``{"status": "failed", "message", "retryable"}``; never records. A triggerer that restarts runs the query
     again: the file is replaced as a whole, so it is complete once.
 
     Args:
@@ -28,9 +28,13 @@ class ActivityTrigger(BaseTrigger):
         connector: Name or path of the connector; None for the connection's own.
         end_user: End user whose authorization is used.
         account: Which of several accounts of that end user.
+        compression: "gzip" or None.
+        max_records: Records after which the query ends.
+        max_pages: Pages after which it does.
+        cursor: Where it starts; None for the beginning.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - what the operator says; later ones have defaults, for tasks that wait
         self,
         integry_conn_id: str,
         activity: str,
@@ -39,6 +43,10 @@ class ActivityTrigger(BaseTrigger):
         connector: str | None = None,
         end_user: str | None = None,
         account: str | None = None,
+        compression: str | None = None,
+        max_records: int | None = None,
+        max_pages: int | None = None,
+        cursor: str | int | None = None,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # Airflow's base class is untyped
         self.integry_conn_id = integry_conn_id
@@ -48,6 +56,10 @@ class ActivityTrigger(BaseTrigger):
         self.connector = connector
         self.end_user = end_user
         self.account = account
+        self.compression = compression
+        self.max_records = max_records
+        self.max_pages = max_pages
+        self.cursor = cursor
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return the class path and arguments; plain JSON, no secret."""
@@ -61,6 +73,10 @@ class ActivityTrigger(BaseTrigger):
                 "connector": self.connector,
                 "end_user": self.end_user,
                 "account": self.account,
+                "compression": self.compression,
+                "max_records": self.max_records,
+                "max_pages": self.max_pages,
+                "cursor": self.cursor,
             },
         )
 
@@ -78,22 +94,25 @@ class ActivityTrigger(BaseTrigger):
 
     async def _run(self) -> dict[str, Any]:
         # Lazy for start-up cost, and in a thread: see `triggers.authorization`.
-        await asyncio.to_thread(importlib.import_module, "airflow_provider_integry.hooks.records")
+        await asyncio.to_thread(importlib.import_module, "airflow_provider_integry.hooks.streaming")
         await asyncio.to_thread(importlib.import_module, "airflow_provider_integry.hooks.integry")
         from airflow_provider_integry.hooks.integry import IntegryHook
-        from airflow_provider_integry.hooks.records import RecordWriter
+        from airflow_provider_integry.hooks.streaming import awrite_records
 
         hook = IntegryHook(self.integry_conn_id, self.end_user, self.account, self.connector)
         await hook.asettings()
-        # Connector files and object storage are blocking: they stay off the event loop.
-        call = await asyncio.to_thread(hook.start, self.activity, self.inputs)
-        writer = await asyncio.to_thread(lambda: RecordWriter(self.output_path).__enter__())
-        try:
-            async for page in hook.apages(call):
-                await asyncio.to_thread(writer.write, page)
-        except BaseException as error:
-            writer.__exit__(type(error), error, error.__traceback__)
-            raise
-        await asyncio.to_thread(writer.__exit__, None, None, None)
-        self.log.info("Activity %s: %d records written to %s.", self.activity, writer.records, self.output_path)
-        return writer.summary()
+        # Connector files are blocking: they stay off the event loop.
+        call = await asyncio.to_thread(
+            hook.start,
+            self.activity,
+            self.inputs,
+            page_limit=self.max_pages,
+            record_limit=self.max_records,
+            cursor=self.cursor,
+            raw=True,
+        )
+        summary = await awrite_records(hook, call, self.output_path, self.compression)
+        if "paging" in summary:
+            self.log.info("Activity %s: paging as the first answer shows: %s.", self.activity, summary["paging"])
+        self.log.info("Activity %s: %d records written to %s.", self.activity, summary["records"], self.output_path)
+        return summary

@@ -6,11 +6,12 @@ from collections.abc import Callable
 
 from comparison import Subject
 
-from subjects import broker, calls, imports, parsing
+from subjects import broker, calls, extraction, imports, parsing
 
 SUBJECTS: dict[str, Callable[[int], Subject]] = {
     "imports": imports.measure,
     "parsing": parsing.measure,
     "calls": calls.measure,
     "broker": broker.measure,
+    "extraction": extraction.measure,
 }

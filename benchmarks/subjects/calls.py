@@ -28,15 +28,13 @@ activities:
 def measure(rounds: int) -> Subject:
     """Send from one process, contender by contender in turns, to a server in another."""
     with sandbox() as box, box.serving() as base_url:
-        connector = box.folder / "bench.yaml"
-        connector.write_text(CONNECTOR, encoding="utf-8")
         found: dict[str, Any] = box.run(
             "calls_probe",
             base_url,
             str(rounds),
             str(CALLS),
             str(PAGES),
-            environment=_connections(base_url, connector),
+            environment=connections_to(base_url, box.folder),
         )
 
     def samples(name: str, clock: str) -> Samples:
@@ -77,7 +75,10 @@ def measure(rounds: int) -> Subject:
     )
 
 
-def _connections(base_url: str, connector: Path) -> dict[str, str]:
+def connections_to(base_url: str, folder: Path) -> dict[str, str]:
+    """Write the connector, and return the connections of all contenders as environment variables."""
+    connector = folder / "bench.yaml"
+    connector.write_text(CONNECTOR, encoding="utf-8")
     ours = {
         "conn_type": "integry_api_key_url",
         "host": base_url,

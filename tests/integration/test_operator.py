@@ -27,7 +27,8 @@ PAGES = [
     to_json({"items": [{"id": 1, "name": "Ada ☃"}, {"id": 2}], "next_page": "2"}),
     to_json({"items": [{"id": 3}], "next_page": None}),
 ]
-LINES = b'{"id":1,"name":"Ada \xe2\x98\x83"}\n{"id":2}\n{"id":3}\n'
+# As they were sent: escapes, spaces and all.
+LINES = b'{"id": 1, "name": "Ada \\u2603"}\n{"id": 2}\n{"id": 3}\n'
 
 
 @pytest.fixture
@@ -66,7 +67,13 @@ def test_records_go_to_a_file_as_json_lines(serve_pages, tmp_path, scheme):
 
     result = run(output_path=f"{scheme}{target}")
 
-    assert result == {"path": f"{scheme}{target}", "records": 3, "bytes": len(LINES)}
+    assert result == {
+        "path": f"{scheme}{target}",
+        "records": 3,
+        "bytes": len(LINES),
+        "pages": 2,
+        "cursor": "2",
+    }
     assert target.read_bytes() == LINES
     assert [path.name for path in target.parent.iterdir()] == ["items.jsonl"]
 
@@ -262,7 +269,13 @@ def test_a_deferred_query_is_written_by_the_trigger_and_returned_by_the_task(ser
 
     assert deferred.method_name == "execute_complete"
     event = fire(deferred.trigger)
-    assert complete(event) == {"path": f"{tmp_path}/items.jsonl", "records": 3, "bytes": len(LINES)}
+    assert complete(event) == {
+        "path": f"{tmp_path}/items.jsonl",
+        "records": 3,
+        "bytes": len(LINES),
+        "pages": 2,
+        "cursor": "2",
+    }
     assert (tmp_path / "items.jsonl").read_bytes() == LINES
 
 
@@ -391,6 +404,7 @@ def test_every_field_that_says_what_to_run_is_templated(airflow_run):
         "end_user": None,
         "account": None,
         "output_path": f"file://{folder}/templated.jsonl",
+        "cursor": None,
     }
     assert airflow_run.rendered["templated_inputs[-1]"]["inputs"] == {"name": "Ada flows"}
     end_user = airflow_run.rendered["templated_end_user[-1]"]
@@ -414,7 +428,13 @@ def test_inputs_and_connections_are_mapped(airflow_run):
 def test_a_file_is_named_in_xcom_and_complete(airflow_run):
     written = airflow_run.folder / "templated.jsonl"
 
-    assert airflow_run.xcoms["templated[-1]"] == {"path": f"file://{written}", "records": 6, "bytes": 54}
+    assert airflow_run.xcoms["templated[-1]"] == {
+        "path": f"file://{written}",
+        "records": 6,
+        "bytes": 60,
+        "pages": 3,
+        "cursor": "3",
+    }
     assert [json.loads(line) for line in written.read_text().splitlines()] == [{"id": n} for n in range(1, 7)]
 
 

@@ -8,9 +8,9 @@ from collections.abc import Callable
 import pytest
 
 from airflow_provider_integry.auth.wire import HttpResponse
-from airflow_provider_integry.connectors.paginate import find_link
 from airflow_provider_integry.connectors.run import ActivityCall
 from airflow_provider_integry.connectors.spec import Connector
+from airflow_provider_integry.connectors.url_pager import find_link
 from airflow_provider_integry.errors import ConnectorFormatError, PagingError
 
 Query = Callable[..., Connector]

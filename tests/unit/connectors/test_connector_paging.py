@@ -212,7 +212,7 @@ def test_the_same_page_twice_is_a_loop(query: Query, answer: Answer, paging: str
     """A server that ignores the paging parameters is found out at the second page."""
     call = _call(query(paging))
     call.receive(answer({"items": [1]}))
-    with pytest.raises(PagingError, match="page 2 is the same as the one before"):
+    with pytest.raises(PagingError, match="page 2 is the same as page 1, byte for byte"):
         call.receive(answer({"items": [1]}))
 
 

@@ -165,7 +165,7 @@ GROUPS: list[tuple[str, str, list[tuple[str, str, int, str]]]] = [
         ("param: after\nsize_param: limit\nsize: 5", "size_param", 23, "remove that input"),
         ("param: after\nsize_param: after\nsize: 1", "size_param", 23, "two names"),
         ("param: after\nsize_param: n", "size", 20, "is missing"),
-        ("param: after\ntotal: x", "total", 23, "Allowed: size_param, size, max_pages, kind"),
+        ("param: after\ntotal_pages: x", "total_pages", 23, "Allowed: size_param, size, max_pages, kind"),
     ]),
 ]  # fmt: skip
 
