@@ -14,13 +14,16 @@ from collections.abc import Mapping
 from pydantic import JsonValue
 
 from airflow_provider_integry.auth.wire import HttpRequest, HttpResponse
+from airflow_provider_integry.connectors.answer_rules import ErrorRules, check_answer, check_records
 from airflow_provider_integry.connectors.draft import Draft
-from airflow_provider_integry.connectors.failures import build_status_error
+from airflow_provider_integry.connectors.failures import refuse_failure
+from airflow_provider_integry.connectors.idempotency import Idempotency
 from airflow_provider_integry.connectors.paginate import Page, Pager, SinglePager, build_pager
 from airflow_provider_integry.connectors.paging import NoPaging
+from airflow_provider_integry.connectors.rate_limits import Limits
 from airflow_provider_integry.connectors.render import build_draft
 from airflow_provider_integry.connectors.select import decode_answer, select_output, select_records
-from airflow_provider_integry.connectors.spec import Connector, Query
+from airflow_provider_integry.connectors.spec import Action, Connector, Query
 from airflow_provider_integry.connectors.values import find_activity
 from airflow_provider_integry.errors import PagingError
 
@@ -55,6 +58,12 @@ class ActivityCall:
             raise ValueError(f"page_limit must be at least 1, is {page_limit}")
         self._page_limit = page_limit
         self._pages = 0
+        self._records = 0
+        self._errors = self._activity.errors or connector.errors
+        self._limits = self._activity.limits or connector.limits
+        self._idempotency = None
+        if isinstance(self._activity, Action):
+            self._idempotency = self._activity.idempotency or connector.idempotency
         self._last_body = b""
         draft = build_draft(connector, activity_name, inputs, base_url=base_url)
         self._pager: Pager = SinglePager()
@@ -77,6 +86,31 @@ class ActivityCall:
         return isinstance(self._activity, Query)
 
     @property
+    def name(self) -> str:
+        """The activity's name."""
+        return self._name
+
+    @property
+    def errors(self) -> ErrorRules | None:
+        """What the API's errors say, for this activity."""
+        return self._errors
+
+    @property
+    def limits(self) -> Limits | None:
+        """What may be asked of the API, for this activity."""
+        return self._limits
+
+    @property
+    def has_own_limits(self) -> bool:
+        """Whether these limits are counted apart from the connector's."""
+        return self._activity.limits is not None
+
+    @property
+    def idempotency(self) -> Idempotency | None:
+        """How the API recognises a repeated request; None for queries, and where nothing is declared."""
+        return self._idempotency
+
+    @property
     def pages(self) -> int:
         """Pages received so far."""
         return self._pages
@@ -93,24 +127,30 @@ class ActivityCall:
         Returns:
             Action: the selected output. Query: list of records, one page.
         Raises:
-            HttpStatusError: Not 2xx; 401 comes here too (ThrottledError for 429, ServerError for 5xx).
+            HttpStatusError: Not 2xx, or a failure as the connector declares it; 401 comes here too. The
+                class says which: see `failures.build_status_error`.
             ResponseFormatError: The answer is not what the connector describes.
+            SchemaMismatchError: It does not fit the declared schema.
             PagingError: Pages repeat, do not end, or make no sense.
         """
         if self._request is None:
             raise RuntimeError(f"The call of '{self._name}' is complete; no request is waiting for an answer.")
-        if not response.is_success:
-            raise build_status_error(self._name, response, now)
+        refuse_failure(self._name, response, now, self.errors)
         if isinstance(self._activity, Query):
             return self._receive_page(response)
         answer = decode_answer(self._name, response, may_be_empty=True)
+        check_answer(self._name, self._activity.answer_schema, answer)
         output = select_output(self._name, self._activity.result, answer)
         self._request = None
         return output
 
     def _receive_page(self, response: HttpResponse) -> list[JsonValue]:
         answer = decode_answer(self._name, response)
+        check_answer(self._name, self._activity.answer_schema, answer)
         records = select_records(self._name, self._activity.result, answer)
+        if isinstance(self._activity, Query):
+            check_records(self._name, self._activity.record_schema, records, self._records + 1)
+        self._records += len(records)
         if self._pages and records and response.body == self._last_body:
             raise PagingError(
                 self._name,
