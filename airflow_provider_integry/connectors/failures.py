@@ -37,7 +37,12 @@ _NO_RULES = ErrorRules()
 
 
 def refuse_failure(
-    activity: str, response: HttpResponse, now: float | None = None, rules: ErrorRules | None = None
+    activity: str,
+    response: HttpResponse,
+    now: float | None = None,
+    rules: ErrorRules | None = None,
+    *,
+    retry_after_s: float | None = None,
 ) -> None:
     """Raise for an answer that is no success, by its status or by what the connector declares.
 
@@ -46,35 +51,36 @@ def refuse_failure(
         response: The answer.
         now: Current time, UTC epoch seconds; without it a Retry-After date is not understood.
         rules: What the connector declares of its errors.
+        retry_after_s: Seconds to wait before another try where that is known already; else header Retry-After.
     Raises:
-        HttpStatusError: Of the class that `build_status_error` chooses.
+        HttpStatusError: Of the class that `_choose` finds.
     """
     if response.is_success and (rules is None or rules.failed_when is None):
         return
     found = inspect(rules or _NO_RULES, response.status, response.body)
     if found.is_failure:
-        raise _build(activity, response, now, found)
+        raise _build(activity, response, now, found, retry_after_s)
 
 
-def build_status_error(
-    activity: str, response: HttpResponse, now: float | None = None, rules: ErrorRules | None = None
-) -> HttpStatusError:
-    """Build the error for an answer that is no success; the arguments are those of `refuse_failure`.
+def build_status_error(activity: str, response: HttpResponse, now: float | None = None) -> HttpStatusError:
+    """Build the error for a status that is not 2xx.
 
     Returns:
-        As declared: TokenExpiredError, ThrottledError, PassingFailureError. Else ThrottledError for 429,
-        ServerError for 5xx, 408 and 425, FailureAnsweredError for 2xx, and HttpStatusError.
+        ThrottledError for 429, ServerError for 5xx, 408 and 425, else HttpStatusError.
     """
-    return _build(activity, response, now, inspect(rules or _NO_RULES, response.status, response.body))
+    return _build(activity, response, now, inspect(_NO_RULES, response.status, response.body))
 
 
-def _build(activity: str, response: HttpResponse, now: float | None, found: Finding) -> HttpStatusError:
+def _build(
+    activity: str, response: HttpResponse, now: float | None, found: Finding, retry_after_s: float | None = None
+) -> HttpStatusError:
+    told_s = parse_retry_after(response.header("Retry-After"), now)
     return _choose(response, found)(
         activity,
         response.status,
         detail=found.message or find_detail(response),
         request_id=find_request_id(response),
-        retry_after_s=parse_retry_after(response.header("Retry-After"), now),
+        retry_after_s=told_s if retry_after_s is None else retry_after_s,
         code=found.code,
     )
 

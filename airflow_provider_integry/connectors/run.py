@@ -115,7 +115,9 @@ class ActivityCall:
         """Pages received so far."""
         return self._pages
 
-    def receive(self, response: HttpResponse, now: float | None = None) -> object:
+    def receive(
+        self, response: HttpResponse, now: float | None = None, *, retry_after_s: float | None = None
+    ) -> object:
         """Take the answer to `request`, and move on to the next request.
 
         An HttpStatusError leaves the call as it was: the same request can be sent again, with a new
@@ -124,18 +126,19 @@ class ActivityCall:
         Args:
             response: The answer, read to its end.
             now: Current time, UTC epoch seconds; only for a Retry-After that is a date.
+            retry_after_s: Seconds to wait before another try where that is known already.
         Returns:
             Action: the selected output. Query: list of records, one page.
         Raises:
             HttpStatusError: Not 2xx, or a failure as the connector declares it; 401 comes here too. The
-                class says which: see `failures.build_status_error`.
+                class says which; see the tree of `errors`.
             ResponseFormatError: The answer is not what the connector describes.
             SchemaMismatchError: It does not fit the declared schema.
             PagingError: Pages repeat, do not end, or make no sense.
         """
         if self._request is None:
             raise RuntimeError(f"The call of '{self._name}' is complete; no request is waiting for an answer.")
-        refuse_failure(self._name, response, now, self.errors)
+        refuse_failure(self._name, response, now, self.errors, retry_after_s=retry_after_s)
         if isinstance(self._activity, Query):
             return self._receive_page(response)
         answer = decode_answer(self._name, response, may_be_empty=True)

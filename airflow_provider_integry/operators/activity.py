@@ -9,6 +9,7 @@ from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from airflow_provider_integry.links import AuthorizeLink
+from airflow_provider_integry.operators.waiting import Waits, build_task_key, choose_patience, wait_elsewhere
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -37,7 +38,13 @@ class IntegryActivityOperator(BaseOperator):
         deferrable: Whether a query with `output_path` runs in the triggerer, without a worker slot;
             None for Airflow's option [operators] default_deferrable. The triggerer must be able to
             write `output_path` (``file://`` needs a disk that it shares with the workers). Actions,
-            and queries whose records go through XCom, always run on the worker.
+            and queries whose records go through XCom, always run on the worker; there, a wait for the API's
+            limits of more than [integry] defer_wait_s seconds is spent in the triggerer, and the activity begun
+            again after it.
+        idempotency_key: What the API is to recognise this action by, when it is run again; None for one that is
+            made from DAG, run, task, map index, activity, connection and end user. Only where the connector
+            declares a header for it. (templated)
+        new_key_on_clear: Whether a task that somebody clears acts anew, with a new key.
         kwargs: Arguments of `BaseOperator`.
     Returns:
         Without `output_path`: the action's output, or the list of all records. With it: ``{"path":
@@ -52,6 +59,7 @@ class IntegryActivityOperator(BaseOperator):
         "end_user",
         "account",
         "output_path",
+        "idempotency_key",
     )
     template_fields_renderers = {"inputs": "json"}  # noqa: RUF012 - Airflow's API
     operator_extra_links = (AuthorizeLink(),)
@@ -68,6 +76,8 @@ class IntegryActivityOperator(BaseOperator):
         account: str | None = None,
         output_path: str | None = None,
         deferrable: bool | None = None,
+        idempotency_key: str | None = None,
+        new_key_on_clear: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -79,6 +89,8 @@ class IntegryActivityOperator(BaseOperator):
         self.account = account
         self.output_path = output_path
         self.deferrable = deferrable
+        self.idempotency_key = idempotency_key
+        self.new_key_on_clear = new_key_on_clear
 
     def execute(self, context: Context) -> Any:
         """Check the inputs, run the activity, and return or write what it gives.
@@ -86,18 +98,40 @@ class IntegryActivityOperator(BaseOperator):
         Raises:
             AirflowFailException: Anything that a retry cannot mend.
         """
+        return self._run(context, Waits())
+
+    def _run(self, context: Context, waits: Waits) -> Any:
         # Lazy for start-up cost: the hook and the errors are not needed to parse a DAG file.
+        from airflow_provider_integry.errors import IntegryError
         from airflow_provider_integry.hooks.integry import IntegryHook
         from airflow_provider_integry.hooks.task_failure import task_errors
 
         hook = IntegryHook(self.integry_conn_id, self.end_user, self.account, self.connector)
         with task_errors():
-            call = hook.start(self.activity, self.inputs)
-            if not self.output_path:
-                return self._collect(hook, call)
-            if call.is_query and self._is_deferrable():
-                self._defer(self.output_path)
-            return self._write(hook, call, self.output_path)
+            call = self._start(hook, context, waits)
+            try:
+                return self._finish(hook, call)
+            except IntegryError as error:
+                if self._is_deferrable():
+                    wait_elsewhere(self, call, error, waits, hook.sending_of(call).manner.throttled)
+                raise
+
+    def _start(self, hook: IntegryHook, context: Context, waits: Waits) -> ActivityCall:
+        others = (self.integry_conn_id, self.end_user, self.account)
+        return hook.start(
+            self.activity,
+            self.inputs,
+            idempotency_key=self.idempotency_key,
+            task_key=build_task_key(context, self.activity, *others, is_new_on_clear=self.new_key_on_clear),
+            patience=choose_patience(waits, is_deferrable=self._is_deferrable()),
+        )
+
+    def _finish(self, hook: IntegryHook, call: ActivityCall) -> Any:
+        if not self.output_path:
+            return self._collect(hook, call)
+        if call.is_query and self._is_deferrable():
+            self._defer(self.output_path)
+        return self._write(hook, call, self.output_path)
 
     def execute_complete(self, context: Context, event: dict[str, Any] | None = None) -> Any:
         """Go on after the trigger fired.
@@ -109,6 +143,8 @@ class IntegryActivityOperator(BaseOperator):
         event = event or {}
         if event.get("status") == "done":
             return event["result"]
+        if event.get("status") == "waited":
+            return self._run(context, Waits.from_event(event))
         message = str(event.get("message") or "The trigger ended without saying why.")
         raise AirflowException(message) if event.get("retryable") else AirflowFailException(message)
 

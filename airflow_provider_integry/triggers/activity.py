@@ -80,13 +80,16 @@ class ActivityTrigger(BaseTrigger):
         # Lazy for start-up cost, and in a thread: see `triggers.authorization`.
         await asyncio.to_thread(importlib.import_module, "airflow_provider_integry.hooks.records")
         await asyncio.to_thread(importlib.import_module, "airflow_provider_integry.hooks.integry")
+        await asyncio.to_thread(importlib.import_module, "airflow_provider_integry.hooks.sending")
         from airflow_provider_integry.hooks.integry import IntegryHook
         from airflow_provider_integry.hooks.records import RecordWriter
+        from airflow_provider_integry.hooks.sending import Patience
 
         hook = IntegryHook(self.integry_conn_id, self.end_user, self.account, self.connector)
         await hook.asettings()
-        # Connector files and object storage are blocking: they stay off the event loop.
-        call = await asyncio.to_thread(hook.start, self.activity, self.inputs)
+        # Connector files and object storage are blocking: they stay off the event loop. Waiting costs nothing here.
+        patience = Patience(is_endless=True)
+        call = await asyncio.to_thread(lambda: hook.start(self.activity, self.inputs, patience=patience))
         writer = await asyncio.to_thread(lambda: RecordWriter(self.output_path).__enter__())
         try:
             async for page in hook.apages(call):

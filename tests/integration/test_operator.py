@@ -391,6 +391,7 @@ def test_every_field_that_says_what_to_run_is_templated(airflow_run):
         "end_user": None,
         "account": None,
         "output_path": f"file://{folder}/templated.jsonl",
+        "idempotency_key": None,
     }
     assert airflow_run.rendered["templated_inputs[-1]"]["inputs"] == {"name": "Ada flows"}
     end_user = airflow_run.rendered["templated_end_user[-1]"]
