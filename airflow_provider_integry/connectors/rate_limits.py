@@ -108,7 +108,7 @@ def read_pause(limits: Limits, header: Callable[[str], str | None], now: float) 
 
 
 def _number(text: str) -> float | None:
-    # Not float(): that takes 'nan', '1_0' and '１'.
+    # Not float(): that takes 'nan', '1_0' and digits of other scripts.
     digits = text.replace(".", "", 1).removeprefix("-")
     return float(text) if digits.isascii() and digits.isdigit() and len(text) <= 20 else None
 

@@ -53,6 +53,7 @@ class ActivityCall:
         page_limit: int | None = None,
     ) -> None:
         self._name = activity_name
+        self._connector_name = connector.name
         self._activity = find_activity(connector, activity_name)
         if page_limit is not None and page_limit < 1:
             raise ValueError(f"page_limit must be at least 1, is {page_limit}")
@@ -89,6 +90,11 @@ class ActivityCall:
     def name(self) -> str:
         """The activity's name."""
         return self._name
+
+    @property
+    def connector_name(self) -> str:
+        """The connector's name."""
+        return self._connector_name
 
     @property
     def errors(self) -> ErrorRules | None:

@@ -20,6 +20,7 @@ from airflow_provider_integry.settings import ConnectionSettings
 
 if TYPE_CHECKING:
     from airflow_provider_integry.auth.wire import HttpRequest, HttpResponse
+    from airflow_provider_integry.authorizations.permits import PermitGate
     from airflow_provider_integry.connectors import Connector
     from airflow_provider_integry.connectors.run import ActivityCall
     from airflow_provider_integry.hooks.sending import Patience, Sending
@@ -102,7 +103,9 @@ class RunsActivities:
         from airflow_provider_integry.hooks.sending import Sending
 
         call = ActivityCall(self.connector, activity, inputs or {}, base_url=self._base_url())
-        self._sendings[call] = Sending(call, key=idempotency_key, task_key=task_key, patience=patience)
+        self._sendings[call] = Sending(
+            call, key=idempotency_key, task_key=task_key, patience=patience, gate=self._gate_of(call)
+        )
         return call
 
     def sending_of(self, call: ActivityCall) -> Sending:
@@ -112,19 +115,31 @@ class RunsActivities:
 
         found = self._sendings.get(call)
         if found is None:
-            found = self._sendings[call] = Sending(call)
+            found = self._sendings[call] = Sending(call, gate=self._gate_of(call))
         return found
+
+    def _gate_of(self, call: ActivityCall) -> PermitGate | None:
+        # Lazy for start-up cost, as above.
+        from airflow_provider_integry.hooks.sending import build_gate
+
+        return build_gate(call, self.settings, self.end_user, self.account)
 
     def pages(self, call: ActivityCall) -> Generator[Any, None, None]:
         """Run a call and give what each answer holds: a page of records, or the one output."""
-        while (request := call.request) is not None:
-            yield self._receive(call, self._send(request, call))
+        try:
+            while (request := call.request) is not None:
+                yield self._receive(call, self._send(request, call))
+        finally:
+            self.sending_of(call).close()
 
     async def apages(self, call: ActivityCall) -> AsyncGenerator[Any, None]:
         """Do what `pages` does, without blocking the event loop."""
         async with self.get_async_conn() as session:
-            while (request := call.request) is not None:
-                yield self._receive(call, await self._asend(session, request, call))
+            try:
+                while (request := call.request) is not None:
+                    yield self._receive(call, await self._asend(session, request, call))
+            finally:
+                await self.sending_of(call).aclose()
 
     def _send(self, request: HttpRequest, call: ActivityCall | None = None) -> HttpResponse:
         """Send one request and read its answer; of a call in the manner of that call."""

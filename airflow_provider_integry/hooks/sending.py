@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from uuid import uuid4
 
 from airflow_provider_integry.auth.wire import HttpRequest, redact_url
+from airflow_provider_integry.authorizations.permit_state import Caps
+from airflow_provider_integry.authorizations.permits import PermitGate, build_desk
 from airflow_provider_integry.connectors.idempotency import check_key
 from airflow_provider_integry.connectors.judgement import Judge
 from airflow_provider_integry.connectors.rate_limits import GIVE_UP_S, INTEGRY_WAITS_S
@@ -16,8 +18,9 @@ from airflow_provider_integry.errors import (
     OutcomeUnknownError,
     TransportError,
 )
+from airflow_provider_integry.settings import ConnectionSettings
 from airflow_provider_integry.transport.limits import IDEMPOTENCY_HEADERS
-from airflow_provider_integry.transport.manner import Gate, Manner
+from airflow_provider_integry.transport.manner import Manner
 from airflow_provider_integry.transport.retry import IDEMPOTENT_METHODS
 
 
@@ -57,9 +60,10 @@ class Sending:
         key: str | None = None,
         task_key: str | None = None,
         patience: Patience | None = None,
-        gate: Gate | None = None,
+        gate: PermitGate | None = None,
     ) -> None:
         self._call = call
+        self._gate = gate
         self._header = call.idempotency.header if call.idempotency else None
         if key is not None and self._header is None:
             raise _refuse_key(call)
@@ -79,6 +83,16 @@ class Sending:
         )
         # Without a key of the caller's, requests of this call at least are recognised among each other.
         self._sent_key = (self._key or str(uuid4())) if self._header else None
+
+    def close(self) -> None:
+        """Give back what the call does not need any more."""
+        if self._gate is not None:
+            self._gate.close()
+
+    async def aclose(self) -> None:
+        """Do what `close` does, without blocking the event loop."""
+        if self._gate is not None:
+            await self._gate.aclose()
 
     def mark(self, request: HttpRequest) -> HttpRequest:
         """Return a request with the key, where the API takes one."""
@@ -102,6 +116,26 @@ class Sending:
         if self._sent_key is not None and self._header is not None:
             return self._key is not None or request.header(self._header) != self._sent_key
         return any(request.header(name) for name in IDEMPOTENCY_HEADERS)
+
+
+def build_gate(
+    call: ActivityCall, settings: ConnectionSettings, end_user: str | None, account: str | None
+) -> PermitGate | None:
+    """Return what lets a call's requests through; None where its connector declares no limit.
+
+    Args:
+        call: The call.
+        settings: The connection.
+        end_user: End user; None for the connection's own account.
+        account: Which of several accounts; None for the default one.
+    """
+    limits = call.limits
+    if limits is None or not limits.has_cap:
+        return None
+    bucket = f"{call.connector_name}.{call.name}" if call.has_own_limits else call.connector_name
+    caps = Caps(limits.requests, limits.per_s or 0.0, limits.concurrency)
+    desk = build_desk(settings, end_user, account, bucket, caps)
+    return PermitGate(call.name, limits.describe(), caps, desk, settings.transport.deadline_s)
 
 
 def _refuse_key(call: ActivityCall) -> InvalidInputError:

@@ -65,7 +65,7 @@ class IntegryActivityOperator(BaseOperator):
     operator_extra_links = (AuthorizeLink(),)
     ui_color = "#cfe2f3"
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is an option of the task
         self,
         *,
         integry_conn_id: str,

@@ -39,7 +39,6 @@ from airflow_provider_integry.transport.sockets import CheckedAdapter, request_s
 from airflow_provider_integry.transport.streams import check_stream
 from airflow_provider_integry.urls import join_url
 
-
 # How the requests of the call under way are sent: `requests` passes nothing on that it does not know.
 _manner: ContextVar[Manner | None] = ContextVar("integry_manner", default=None)
 
