@@ -143,18 +143,19 @@ def choose_wait(
     if not is_replayable or not _may_repeat(outcome, is_repeatable):
         return Plan()
     is_throttled = outcome.status == 429 or outcome.is_throttled
-    is_awaited = policy.patience_s is not None and outcome.retry_after_s is not None
-    is_endless = is_throttled and (is_awaited or bool(policy.throttle_waits_s))
-    if attempt >= policy.max_retries and not is_endless:
-        return Plan()
     wait_s = _choose_seconds(policy, outcome, attempt, is_throttled=is_throttled)
-    is_told = outcome.retry_after_s is not None or (is_throttled and bool(policy.throttle_waits_s))
-    declined_s = wait_s if is_told else None
+    is_scheduled = is_throttled and bool(policy.throttle_waits_s)
+    is_told = outcome.retry_after_s is not None
+    declined = Plan(declined_s=wait_s if is_told or is_scheduled else None)
+    # Where waiting costs nothing, or was agreed on, it is made as often as it takes.
+    is_endless = is_scheduled or (is_throttled and is_told and policy.patience_s is not None)
+    if attempt >= policy.max_retries and not is_endless:
+        return declined
     if policy.max_wait_s is not None and wait_s > policy.max_wait_s:
-        return Plan(declined_s=declined_s)
+        return declined
     if is_throttled and policy.patience_s is not None:
-        return Plan(wait_s) if outcome.waited_s + wait_s <= policy.patience_s else Plan(declined_s=declined_s)
-    return Plan(wait_s) if outcome.spent_s + wait_s < policy.deadline_s else Plan(declined_s=declined_s)
+        return Plan(wait_s) if outcome.waited_s + wait_s <= policy.patience_s else declined
+    return Plan(wait_s) if outcome.spent_s + wait_s < policy.deadline_s else declined
 
 
 def _choose_seconds(policy: RetryPolicy, outcome: Outcome, attempt: int, *, is_throttled: bool) -> float:

@@ -125,8 +125,9 @@ def test_a_large_limit_is_had_in_shares(sqlite_rig: QuickRig, tmp_path: Path):
     with LiveServer(api) as service:
         connect(sqlite_rig, service.url)
         broker = sqlite_rig.spawn()
+        sqlite_rig.sql("DELETE FROM integry_permit")
         outcomes = pace(sqlite_rig, connector, [broker], processes=1, runs=1)
-        (row,) = sqlite_rig.sql("SELECT version, state FROM integry_permit ORDER BY version DESC LIMIT 1")
+        (row,) = sqlite_rig.sql("SELECT version, state FROM integry_permit")
 
     assert outcomes == ["ok 60"]
     held, spent = json.loads(row["state"])
