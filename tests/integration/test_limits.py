@@ -32,7 +32,9 @@ DONE = to_json({"items": [{"id": 2}], "next": None})
 
 
 def busy(after=None, **headers):
-    return to_json({"message": "slow down"}, 429, **({"Retry-After": str(after)} if after is not None else {}), **headers)
+    return to_json(
+        {"message": "slow down"}, 429, **({"Retry-After": str(after)} if after is not None else {}), **headers
+    )
 
 
 @pytest.fixture
