@@ -163,7 +163,8 @@ def _choose_seconds(policy: RetryPolicy, outcome: Outcome, attempt: int, *, is_t
         return max(0.0, outcome.retry_after_s)
     if is_throttled and policy.throttle_waits_s:
         return policy.throttle_waits_s[min(outcome.throttled, len(policy.throttle_waits_s)) - 1]
-    return min(policy.cap_s, policy.base_s * 2**attempt) * outcome.jitter
+    backoff_s: float = policy.base_s * 2**attempt
+    return min(policy.cap_s, backoff_s) * outcome.jitter
 
 
 def _may_repeat(outcome: Outcome, is_repeatable: bool) -> bool:
