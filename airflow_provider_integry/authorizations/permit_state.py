@@ -18,6 +18,8 @@ from airflow_provider_integry.authorizations.messages import PermitAnswer, Permi
 
 # Sent requests are remembered in so many lots; the two nearest ones become one, which counts until the later.
 MAX_LOTS = 64
+# More permits than this are never out at once, so that a row stays small.
+MAX_HELD = 2000
 # So many permits share what is allowed: one is for this part of the requests at most.
 SHARES = 50
 # How often to look again where nobody can tell when a permit comes back.
@@ -101,7 +103,7 @@ class PermitState:
     def _find_wait(self, caps: Caps, now: float) -> float | None:
         """Return the seconds until there may be room; None when there is."""
         waits = []
-        if caps.concurrency is not None and len(self.held) >= caps.concurrency:
+        if len(self.held) >= min(caps.concurrency or MAX_HELD, MAX_HELD):
             waits.append(LOOK_S)
         if caps.requests is not None and self._count() >= caps.requests:
             waits.append(max(0.01, self.spent[0][0] - now) if self.spent else min(LOOK_S, caps.per_s))

@@ -22,9 +22,11 @@ if TYPE_CHECKING:
     from airflow_provider_integry.auth.wire import HttpRequest, HttpResponse
     from airflow_provider_integry.authorizations.permits import PermitGate
     from airflow_provider_integry.connectors import Connector
+    from airflow_provider_integry.connectors.answer_rules import ErrorRules
     from airflow_provider_integry.connectors.run import ActivityCall
     from airflow_provider_integry.hooks.sending import Patience, Sending
     from airflow_provider_integry.transport.aio import IntegryAsyncSession
+    from airflow_provider_integry.transport.manner import Manner
     from airflow_provider_integry.transport.sync import IntegrySession
 
 
@@ -141,16 +143,18 @@ class RunsActivities:
             finally:
                 await self.sending_of(call).aclose()
 
-    def _send(self, request: HttpRequest, call: ActivityCall | None = None) -> HttpResponse:
+    def _send(
+        self, request: HttpRequest, call: ActivityCall | None = None, manner: Manner | None = None
+    ) -> HttpResponse:
         """Send one request and read its answer; of a call in the manner of that call."""
         from airflow_provider_integry.transport.sync import sending, to_response
 
         own = self.sending_of(call) if call is not None else None
         if own is not None:
-            request = own.mark(request)
+            request, manner = own.mark(request), own.manner
         headers = dict(request.headers)
         try:
-            with sending(own.manner) if own else nullcontext():
+            with sending(manner) if manner else nullcontext():
                 response = self.get_conn().request(request.method, request.url, headers=headers, data=request.body)
             return self._echoes.blank(to_response(response))
         except TransportError as error:
@@ -195,3 +199,12 @@ class RunsActivities:
                 link = find_link(self.settings, self.end_user, self.account)
                 raise CredentialsRejectedError(self.integry_conn_id, error.status, error.detail, link) from None
             raise
+
+
+def judged(errors: ErrorRules | None) -> Manner:
+    """Return how a request beside an activity is sent, whose answer may mean an expired token with any status."""
+    # Lazy for start-up cost: not needed to parse a DAG file.
+    from airflow_provider_integry.connectors.judgement import Judge
+    from airflow_provider_integry.transport.manner import Manner
+
+    return Manner(judge=Judge(errors, None) if errors else None)
