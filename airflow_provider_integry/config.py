@@ -45,6 +45,11 @@ def wait_s() -> float:
     return float(conf.getfloat(SECTION, "wait_s", fallback=60.0))
 
 
+def defer_wait_s() -> float:
+    """Return the seconds of a wait for an API's limits above which a deferrable task gives its worker slot back."""
+    return float(conf.getfloat(SECTION, "defer_wait_s", fallback=30.0))
+
+
 def journal_folder() -> Path:
     """Return the folder for grants that are on their way into the database."""
     folder = conf.get(SECTION, "journal_folder", fallback="")

@@ -52,6 +52,16 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "example": None,
         "default": "60",
     },
+    "defer_wait_s": {
+        "description": (
+            "When an API asks for a longer wait than this, in seconds, a task with `deferrable` gives its worker slot"
+            " back, and begins its activity again after that time."
+        ),
+        "version_added": "0.1.0",
+        "type": "float",
+        "example": None,
+        "default": "30",
+    },
     "journal_folder": {
         "description": (
             "Folder, on a disk that survives the API server, for grants that have arrived and are not stored yet;"
@@ -85,7 +95,7 @@ def get_provider_info() -> dict[str, Any]:
         "operators": [_modules("operators.activity")],
         "sensors": [_modules("sensors.authorization")],
         "extra-links": ["airflow_provider_integry.links.AuthorizeLink"],
-        "triggers": [_modules("triggers.activity", "triggers.authorization")],
+        "triggers": [_modules("triggers.activity", "triggers.authorization", "triggers.waiting")],
         "connection-types": [_build_connection_type(item) for item in CONNECTION_TYPES],
         "cli": [f"{__package__}.cli.get_commands"],
         "db-managers": [f"{__package__}.authorizations.manager.IntegryDBManager"],

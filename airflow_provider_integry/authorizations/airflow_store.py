@@ -16,6 +16,7 @@ from airflow_provider_integry.authorizations.consents import ConsentStore
 from airflow_provider_integry.authorizations.crypto import check_key
 from airflow_provider_integry.authorizations.events import AirflowEvents
 from airflow_provider_integry.authorizations.journal import Journal
+from airflow_provider_integry.authorizations.permit_store import PermitStore
 from airflow_provider_integry.authorizations.proof import INSTALLATION_CONN_ID
 from airflow_provider_integry.authorizations.refresh import Refresher
 from airflow_provider_integry.authorizations.store import AuthorizationStore
@@ -37,6 +38,12 @@ _DESCRIPTION = (
 def local_store() -> AuthorizationStore:
     """Return this process's store."""
     return AuthorizationStore(_engine)
+
+
+@cache
+def local_permits() -> PermitStore:
+    """Return this process's permits."""
+    return PermitStore(_engine)
 
 
 @cache

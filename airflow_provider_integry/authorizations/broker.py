@@ -12,6 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from airflow_provider_integry.authorizations import metrics
 from airflow_provider_integry.authorizations.airflow_store import (
     ensure_installation_secret,
+    local_permits,
     local_refresher,
     read_settings,
     team_of,
@@ -19,7 +20,16 @@ from airflow_provider_integry.authorizations.airflow_store import (
 from airflow_provider_integry.authorizations.batches import RowReader
 from airflow_provider_integry.authorizations.grant import Authorization, AuthorizationKey, judge
 from airflow_provider_integry.authorizations.keep_alive import GrantKeeper
-from airflow_provider_integry.authorizations.messages import PATIENCE_S, KeepAliveAnswer, KeepAliveRequest, Status
+from airflow_provider_integry.authorizations.messages import (
+    PATIENCE_S,
+    KeepAliveAnswer,
+    KeepAliveRequest,
+    PermitAnswer,
+    PermitRequest,
+    Status,
+)
+from airflow_provider_integry.authorizations.permit_queue import PermitQueue
+from airflow_provider_integry.authorizations.permit_state import Caps, permit_digest
 from airflow_provider_integry.authorizations.proof import (
     KEEP_ALIVE_CLAIMS,
     ProofError,
@@ -88,11 +98,18 @@ class Broker:
         self._flights: dict[str, asyncio.Task[HandedOut]] = {}
         self._replays = ReplayGuard()
         self._unknown = make_unknown_key()
+        self._permits = PermitQueue(local_permits())
         self._keeper = GrantKeeper(self._refresher, self._resolve)
 
-    async def authenticate(self, proof: str, claims: dict[str, str]) -> KnownConnection | None:
+    async def authenticate(
+        self, proof: str, claims: dict[str, str], *, any_type: bool = False
+    ) -> KnownConnection | None:
         """Return the connection that a proof is for; None where there is none or the proof is somebody else's.
 
+        Args:
+            proof: What was sent.
+            claims: What it must be for.
+            any_type: Whether a connection will do whose credentials are not the broker's to hand out.
         Raises:
             ProofError: The proof is genuine, and cannot be used (any more).
         """
@@ -112,7 +129,13 @@ class Broker:
             if error.is_genuine:
                 raise
             return None
-        return known
+        return known if known is None or any_type or is_brokered(known.settings) else None
+
+    async def grant(self, known: KnownConnection, asked: PermitRequest) -> PermitAnswer:
+        """Grant a permit to send requests, or take one back; nobody waits in here."""
+        key = AuthorizationKey(known.settings.conn_id, known.team, asked.end_user, asked.account)
+        caps = Caps(asked.requests, asked.per_s, asked.concurrency)
+        return await self._permits.ask(permit_digest(key, asked.bucket), caps, asked.ask)
 
     async def authenticate_keeper(self, proof: str) -> bool:
         """Return whether a proof is for keeping grants alive.
@@ -141,7 +164,8 @@ class Broker:
 
     async def _resolve(self, row: Authorization) -> Subject | None:
         known = await self._look_up(row.conn_id)
-        return self.subject_of(known, row.end_user, row.account) if known and known.team == row.team_name else None
+        is_same = known is not None and known.team == row.team_name and is_brokered(known.settings)
+        return self.subject_of(known, row.end_user, row.account) if known and is_same else None
 
     def subject_of(self, known: KnownConnection, end_user: str | None, account: str | None) -> Subject:
         """Return what is handed out for an authorization of a connection.
@@ -276,7 +300,7 @@ def _report_refusal(what: str, error: ProofError, own: str) -> None:
 
 
 def find_connection(conn_id: str) -> KnownConnection | None:
-    """Look a connection up; None where there is none whose tokens the broker keeps.
+    """Look a connection up; None where there is none, or its fields are wrong.
 
     Raises:
         StoreError: Airflow's database does not answer, or there is no Fernet key.
@@ -292,6 +316,6 @@ def find_connection(conn_id: str) -> KnownConnection | None:
         return None
     except SQLAlchemyError as error:
         raise StoreUnavailableError(f"Airflow's database does not answer ({type(error).__name__}).") from None
-    if settings is None or not is_brokered(settings):
+    if settings is None:
         return None
     return KnownConnection(settings, derive_key(secret, settings), team, until)

@@ -23,7 +23,7 @@ class IntegryDBManager(BaseDBManager):
     migration_dir = str(_HERE / "migrations")
     alembic_file = str(_HERE / "migrations" / "alembic.ini")
     supports_table_dropping = True
-    revision_heads_map = {"0.1.0": "a94c03e7f5d1"}  # noqa: RUF012 - Airflow's API
+    revision_heads_map = {"0.1.0": "c1d7e50b9a24"}  # noqa: RUF012 - Airflow's API
 
     def downgrade(self, to_revision: str, from_revision: str | None = None, show_sql_only: bool = False) -> None:
         """Take the tables back to an earlier revision.

@@ -10,6 +10,7 @@ PROBLEM_TYPE = "application/problem+json"
 CREDENTIALS_PATH = "/v1/credentials"
 STATUS_PATH = "/v1/status"
 KEEP_ALIVE_PATH = "/v1/keep-alive"
+PERMITS_PATH = "/v1/permits"
 HEALTH_PATH = "/health"
 # Most seconds that the broker lets one request wait; it then says "ask again".
 PATIENCE_S = 8.0
@@ -19,6 +20,7 @@ LEAST_IDLE_S = 3600.0
 MAX_PENDING = 100
 
 RowId = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+PermitName = Annotated[str, msgspec.Meta(max_length=32)]
 Span = Annotated[float, msgspec.Meta(ge=0, le=1e10)]
 
 
@@ -60,6 +62,56 @@ class CredentialsAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
     scopes: list[str] | None = None
     token_secret: str | None = None
     kept: dict[str, str] | None = None
+
+
+class PermitAsk(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What one process says about its permits.
+
+    Attributes:
+        wanted: Requests that it wants to send; 0 for none.
+        permit_id: Name of the permit that it wants.
+        lease_s: Seconds after which the permit counts as given back, whatever becomes of the process.
+        returned_id: Permit that it gives back; None for none.
+        used: Requests that it has sent with that one.
+    """
+
+    wanted: RowId = 0
+    permit_id: PermitName = ""
+    lease_s: Annotated[float, msgspec.Meta(ge=0, le=86400.0)] = 0.0
+    returned_id: PermitName | None = None
+    used: RowId = 0
+
+
+class PermitRequest(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Ask for a permit to send requests to an API, or give one back, or both.
+
+    Attributes:
+        conn_id, end_user, account: For which authorization.
+        bucket: What is limited: a connector, or one of its activities.
+        requests, per_s, concurrency: The limit; see `permit_state.Caps`.
+        ask: What is wanted and given back.
+    """
+
+    conn_id: str
+    bucket: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+    ask: PermitAsk
+    requests: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] | None = None
+    per_s: Annotated[float, msgspec.Meta(ge=0, le=31 * 86400.0)] = 0.0
+    concurrency: Annotated[int, msgspec.Meta(ge=1, le=1000)] | None = None
+    end_user: str | None = None
+    account: str | None = None
+
+
+class PermitAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Whether requests may be sent.
+
+    Attributes:
+        count: How many; 0 for none.
+        wait_s: Seconds after which to ask again, where there are none.
+    """
+
+    count: int = 0
+    wait_s: float = 0.0
 
 
 # Thousands of these come and go with each look of a triggerer, and are no part of a cycle: Python's garbage collector

@@ -120,6 +120,19 @@ consent = Table(
     Column("expires_at", Double, nullable=False, index=True),
 )
 
+# How much of the limits of an API's connector is used up at the moment; see permit_state.py.
+permit = Table(
+    "integry_permit",
+    metadata,
+    # SHA-256, in hex, of an authorization and what is limited.
+    Column("digest", String(64), primary_key=True),
+    # Counts every change of the row.
+    Column("version", BigInteger, nullable=False),
+    Column("state", _LONG_TEXT, nullable=False),
+    # When nothing in it matters any more.
+    Column("idle_at", Double, nullable=False, index=True),
+)
+
 
 class epoch_now(FunctionElement[float]):  # noqa: N801 - SQL functions are written in lower case
     """The database's clock, UTC epoch seconds with a fraction."""

@@ -16,17 +16,20 @@ from typing import Any
 from pydantic import JsonValue
 
 from airflow_provider_integry.auth.wire import HttpRequest, HttpResponse
+from airflow_provider_integry.connectors.answer_rules import ErrorRules, check_answer, check_records
 from airflow_provider_integry.connectors.auto_pager import AutoPager
 from airflow_provider_integry.connectors.draft import Draft
-from airflow_provider_integry.connectors.failures import build_status_error
+from airflow_provider_integry.connectors.failures import refuse_failure
+from airflow_provider_integry.connectors.idempotency import Idempotency
 from airflow_provider_integry.connectors.keyset_pager import KeysetPager
 from airflow_provider_integry.connectors.pages import Cursor, Page
 from airflow_provider_integry.connectors.paginate import asked_of_answers, build_pager
 from airflow_provider_integry.connectors.paging import NoPaging
+from airflow_provider_integry.connectors.rate_limits import Limits
 from airflow_provider_integry.connectors.raw import RawReader, build_reader
 from airflow_provider_integry.connectors.render import build_draft
 from airflow_provider_integry.connectors.select import decode_answer, select_output, select_records
-from airflow_provider_integry.connectors.spec import Connector, Query
+from airflow_provider_integry.connectors.spec import Action, Connector, Query
 from airflow_provider_integry.connectors.values import find_activity
 from airflow_provider_integry.errors import PagingError, ResponseFormatError
 
@@ -63,12 +66,19 @@ class ActivityCall:
         raw: bool = False,
     ) -> None:
         self._name = activity_name
+        self._connector_name = connector.name
         self._activity = find_activity(connector, activity_name)
         _check_limits(page_limit=page_limit, record_limit=record_limit)
         self._page_limit = page_limit
         self._records_left = record_limit
         self._pages = 0
         self._seen: dict[tuple[int, int], int] = {}
+        self._records = 0
+        self._errors = self._activity.errors or connector.errors
+        self._limits = self._activity.limits or connector.limits
+        self._idempotency = None
+        if isinstance(self._activity, Action):
+            self._idempotency = self._activity.idempotency or connector.idempotency
         draft = build_draft(connector, activity_name, inputs, base_url=base_url)
         paging = self._activity.paging if isinstance(self._activity, Query) else NoPaging()
         self._pager = build_pager(activity_name, paging, cursor)
@@ -86,6 +96,36 @@ class ActivityCall:
     def is_query(self) -> bool:
         """Whether `receive` returns a page of records rather than an output."""
         return isinstance(self._activity, Query)
+
+    @property
+    def name(self) -> str:
+        """The activity's name."""
+        return self._name
+
+    @property
+    def connector_name(self) -> str:
+        """The connector's name."""
+        return self._connector_name
+
+    @property
+    def errors(self) -> ErrorRules | None:
+        """What the API's errors say, for this activity."""
+        return self._errors
+
+    @property
+    def limits(self) -> Limits | None:
+        """What may be asked of the API, for this activity."""
+        return self._limits
+
+    @property
+    def has_own_limits(self) -> bool:
+        """Whether these limits are counted apart from the connector's."""
+        return self._activity.limits is not None
+
+    @property
+    def idempotency(self) -> Idempotency | None:
+        """How the API recognises a repeated request; None for queries, and where nothing is declared."""
+        return self._idempotency
 
     @property
     def pages(self) -> int:
@@ -106,7 +146,9 @@ class ActivityCall:
         """What paging of kind auto has found, in words; None for other kinds, and before the first page."""
         return self._pager.chosen if isinstance(self._pager, AutoPager) else None
 
-    def receive(self, response: HttpResponse, now: float | None = None) -> object:
+    def receive(
+        self, response: HttpResponse, now: float | None = None, *, retry_after_s: float | None = None
+    ) -> object:
         """Take the answer to `request`, and move on to the next request.
 
         An HttpStatusError leaves the call as it was: the same request can be sent again, with a new
@@ -115,21 +157,24 @@ class ActivityCall:
         Args:
             response: The answer, read to its end.
             now: Current time, UTC epoch seconds; only for a Retry-After that is a date.
+            retry_after_s: Seconds to wait before another try where that is known already.
         Returns:
             Action: the selected output. Query: list of records, one page; `RawRecords` where `raw` was
             given and the connector allows for it.
         Raises:
-            HttpStatusError: Not 2xx; 401 comes here too (ThrottledError for 429, ServerError for 5xx).
+            HttpStatusError: Not 2xx, or a failure as the connector declares it; 401 comes here too. The
+                class says which; see the tree of `errors`.
             ResponseFormatError: The answer is not what the connector describes.
+            SchemaMismatchError: It does not fit the declared schema.
             PagingError: Pages repeat, do not end, or make no sense.
         """
         if self._request is None:
             raise RuntimeError(f"The call of '{self._name}' is complete; no request is waiting for an answer.")
-        if not response.is_success:
-            raise build_status_error(self._name, response, now)
+        refuse_failure(self._name, response, now, self.errors, retry_after_s=retry_after_s)
         if isinstance(self._activity, Query):
             return self._receive_page(response, self._activity)
         answer = decode_answer(self._name, response, may_be_empty=True)
+        check_answer(self._name, self._activity.answer_schema, answer)
         output = select_output(self._name, self._activity.result, answer)
         self._request = None
         return output
@@ -137,6 +182,7 @@ class ActivityCall:
     def _receive_page(self, response: HttpResponse, query: Query) -> list[Any]:
         records, answer = self._read(response, query)
         self._check_new(response.body, has_records=bool(records))
+        self._records += len(records)
         kept = self._cut(records)
         following = self._following(Page(answer, kept, response), is_cut=len(kept) < len(records))
         self._pages += 1
@@ -158,12 +204,17 @@ class ActivityCall:
         if found is not None:
             return found
         answer = decode_answer(self._name, response)
-        return select_records(self._name, query.result, answer), answer
+        check_answer(self._name, query.answer_schema, answer)
+        records = select_records(self._name, query.result, answer)
+        check_records(self._name, query.record_schema, records, self._records + 1)
+        return records, answer
 
     def _build_reader(self) -> RawReader | None:
-        if not isinstance(self._activity, Query):
+        query = self._activity
+        # What is held against a schema has to be decoded.
+        if not isinstance(query, Query) or query.answer_schema is not None or query.record_schema is not None:
             return None
-        return build_reader(self._activity.result, asked_of_answers(self._activity.paging))
+        return build_reader(query.result, asked_of_answers(query.paging))
 
     def _check_new(self, body: bytes, *, has_records: bool) -> None:
         """Refuse a page that came before: as long, and of the same hash."""

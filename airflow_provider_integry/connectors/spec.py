@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, StrictStr, model_validator
 
+from airflow_provider_integry.connectors.answer_rules import AnswerSchema, ErrorRules
 from airflow_provider_integry.connectors.checks import (
     check_body,
     check_host,
@@ -19,6 +20,7 @@ from airflow_provider_integry.connectors.checks import (
     check_placeholders,
     check_wire_names,
 )
+from airflow_provider_integry.connectors.idempotency import Idempotency
 from airflow_provider_integry.connectors.inputs import Input
 from airflow_provider_integry.connectors.model import (
     IDENTIFIER_RULE,
@@ -30,6 +32,7 @@ from airflow_provider_integry.connectors.model import (
     problem,
 )
 from airflow_provider_integry.connectors.paging import NoPaging, Paging
+from airflow_provider_integry.connectors.rate_limits import Limits
 from airflow_provider_integry.errors import UrlNotAllowedError
 from airflow_provider_integry.urls import check_url, origin_of
 
@@ -92,6 +95,9 @@ class _Activity(SpecModel):
         body_format: How body inputs are encoded.
         result: JMESPath of the output (action) or of the list of records (query); the whole answer
             by default.
+        errors: What this activity's errors say; in the place of the connector's.
+        limits: Limits of this activity; in the place of the connector's, and counted apart.
+        answer_schema: JSON Schema of the whole answer; not checked when left out.
     """
 
     title: str = ""
@@ -101,6 +107,9 @@ class _Activity(SpecModel):
     headers: StaticHeaders = Field(default_factory=dict)
     body_format: Literal["json", "form"] = "json"
     result: Expression | None = None
+    errors: ErrorRules | None = None
+    limits: Limits | None = None
+    answer_schema: AnswerSchema | None = None
 
     @model_validator(mode="after")
     def _check_consistency(self) -> _Activity:
@@ -115,10 +124,15 @@ class _Activity(SpecModel):
 
 
 class Action(_Activity):
-    """Writes something, or does one thing and answers once."""
+    """Writes something, or does one thing and answers once.
+
+    Attributes:
+        idempotency: How the API recognises a repeated request; in the place of the connector's.
+    """
 
     kind: Literal["action"]
     method: Method = "POST"
+    idempotency: Idempotency | None = None
 
     @model_validator(mode="after")
     def _check_method(self) -> Action:
@@ -127,11 +141,16 @@ class Action(_Activity):
 
 
 class Query(_Activity):
-    """Reads records, page by page."""
+    """Reads records, page by page.
+
+    Attributes:
+        record_schema: JSON Schema of one record; not checked when left out.
+    """
 
     kind: Literal["query"]
     method: Method = "GET"
     paging: Paging = Field(default_factory=NoPaging)
+    record_schema: AnswerSchema | None = None
 
     @model_validator(mode="after")
     def _check_paging(self) -> Query:
@@ -186,6 +205,9 @@ class Connector(SpecModel):
         connection_types: Connection types that work with it; all when left out.
         user_info: Request that names the account.
         headers: Static headers of every request.
+        errors: What errors of the API say beside their status.
+        limits: How much may be asked of the API, and how it tells.
+        idempotency: How the API recognises a repeated request; sent with actions.
         activities: Activities by name.
     """
 
@@ -198,6 +220,9 @@ class Connector(SpecModel):
     connection_types: tuple[ConnectionType, ...] | None = None
     user_info: UserInfoSpec | None = None
     headers: StaticHeaders = Field(default_factory=dict)
+    errors: ErrorRules | None = None
+    limits: Limits | None = None
+    idempotency: Idempotency | None = None
     activities: Annotated[dict[str, Activity], Field(min_length=1)]
 
     @model_validator(mode="after")

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pydantic import JsonValue
 
 from airflow_provider_integry.auth.wire import HttpRequest, HttpResponse
+from airflow_provider_integry.connectors.answer_rules import ErrorRules
 from airflow_provider_integry.connectors.draft import merge_headers, scalar_text
 from airflow_provider_integry.connectors.expressions import check_expression, search
-from airflow_provider_integry.connectors.failures import build_status_error
+from airflow_provider_integry.connectors.failures import refuse_failure
 from airflow_provider_integry.connectors.render import resolve_url
 from airflow_provider_integry.connectors.select import decode_answer, evaluate
 from airflow_provider_integry.connectors.spec import Connector
@@ -54,11 +55,13 @@ class UserInfoCall:
     Attributes:
         request: What to send, without credentials.
         id_path, name_path: JMESPath into the answer; None tries the usual keys.
+        errors: What the API's errors say.
     """
 
     request: HttpRequest
     id_path: str | None = None
     name_path: str | None = None
+    errors: ErrorRules | None = None
 
 
 def build_user_info_call(
@@ -90,7 +93,8 @@ def build_user_info_call(
     method = info.method if info and path is None else "GET"
     headers = merge_headers([_ACCEPT], connector.headers.items() if connector else ())
     request = HttpRequest(method, resolve_url(connector, where, base_url), headers)
-    return UserInfoCall(request, id_path or (info.id if info else None), name_path or (info.name if info else None))
+    id_path, name_path = id_path or (info.id if info else None), name_path or (info.name if info else None)
+    return UserInfoCall(request, id_path, name_path, connector.errors if connector else None)
 
 
 def parse_user_info(call: UserInfoCall, response: HttpResponse, now: float | None = None) -> Account:
@@ -101,11 +105,10 @@ def parse_user_info(call: UserInfoCall, response: HttpResponse, now: float | Non
         response: The answer, read to its end.
         now: Current time, UTC epoch seconds; only for a Retry-After that is a date.
     Raises:
-        HttpStatusError: Not 2xx (401: the credential is refused).
+        HttpStatusError: Not 2xx (401: the credential is refused), or a failure as the connector declares it.
         ResponseFormatError: Not JSON (a login page, say), or an expression does not fit.
     """
-    if not response.is_success:
-        raise build_status_error(ACTIVITY, response, now)
+    refuse_failure(ACTIVITY, response, now, call.errors)
     answer = decode_answer(ACTIVITY, response, may_be_empty=True)
     return Account(
         _find("user_info.id", call.id_path, _USUAL_IDS, answer),

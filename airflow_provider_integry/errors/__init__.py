@@ -57,9 +57,15 @@ beyond a short, redacted excerpt. `retryable` says whether the same call may suc
     ├── OutputBrokenError                writing a result broke off (retryable)
     └── ActivityError                    the API was reached and the activity failed
         ├── HttpStatusError              status 4xx
-        │   ├── ThrottledError           status 429 (retryable)
-        │   └── ServerError              status 5xx, 408, 425 (retryable)
+        │   ├── ThrottledError           too many requests: status 429 (retryable)
+        │   ├── ServerError              status 5xx, 408, 425 (retryable)
+        │   ├── FailureAnsweredError     status 2xx, and the answer says that it failed
+        │   ├── PassingFailureError      a code that is declared to pass by itself (retryable)
+        │   └── TokenExpiredError        declared to mean that the credential has expired
+        ├── LimitReachedError            our own limit leaves no room now (retryable)
+        ├── OutcomeUnknownError          a write was sent and no answer came: not sent again
         ├── ResponseFormatError          the answer is not what the connector describes
+        │   └── SchemaMismatchError      it does not fit the declared schema
         ├── PagingError                  paging loops or leads elsewhere
         └── ResultTooLargeError          more than fits into XCom
 """
@@ -68,13 +74,19 @@ from __future__ import annotations
 
 from airflow_provider_integry.errors.activity import (
     ActivityError,
+    FailureAnsweredError,
     HttpStatusError,
+    LimitReachedError,
+    OutcomeUnknownError,
     OutputBrokenError,
     PagingError,
+    PassingFailureError,
     ResponseFormatError,
     ResultTooLargeError,
+    SchemaMismatchError,
     ServerError,
     ThrottledError,
+    TokenExpiredError,
 )
 from airflow_provider_integry.errors.authorization import (
     AuthorizationError,
@@ -159,6 +171,7 @@ __all__ = [
     "CredentialFormatError",
     "CredentialsRejectedError",
     "DeviceCodeExpiredError",
+    "FailureAnsweredError",
     "HostNotAllowedError",
     "HttpStatusError",
     "IntegryError",
@@ -167,13 +180,16 @@ __all__ = [
     "InvalidInputError",
     "InvalidRequestError",
     "InvalidScopeError",
+    "LimitReachedError",
     "LoginRefusedError",
     "MissingFieldError",
     "NonRenewableTokenError",
     "NotAuthorizedError",
+    "OutcomeUnknownError",
     "OutputBrokenError",
     "OutputPathError",
     "PagingError",
+    "PassingFailureError",
     "ReauthorizationNeededError",
     "RedirectRefusedError",
     "RefreshInProgressError",
@@ -181,6 +197,7 @@ __all__ = [
     "ResponseFormatError",
     "ResponseTooLargeError",
     "ResultTooLargeError",
+    "SchemaMismatchError",
     "ServerError",
     "StoreError",
     "StoreNotReadyError",
@@ -188,6 +205,7 @@ __all__ = [
     "ThrottledError",
     "TokenEndpointError",
     "TokenEndpointUnavailableError",
+    "TokenExpiredError",
     "TokenResponseError",
     "TransportError",
     "UnauthorizedClientError",

@@ -21,7 +21,7 @@ from airflow_provider_integry.errors import (
     IntegryError,
     MissingFieldError,
 )
-from airflow_provider_integry.hooks.activities import RunsActivities
+from airflow_provider_integry.hooks.activities import RunsActivities, judged
 from airflow_provider_integry.hooks.masking import TaskMasker
 from airflow_provider_integry.hooks.probe import Findings, find_readiness
 from airflow_provider_integry.hooks.watched import WatchedSource
@@ -390,7 +390,7 @@ class IntegryHook(RunsActivities, BaseHook):
         call = self._user_info_call(self._source().get().kept)
         if call is None:
             return None
-        response = self._send(call.request)
+        response = self._send(call.request, manner=judged(call.errors))
         with self._refusals():
             return parse_user_info(call, response, time.time())
 
@@ -406,7 +406,8 @@ class IntegryHook(RunsActivities, BaseHook):
             return None
         request = call.request
         async with self.get_async_conn() as session:
-            answer = await session.request(request.method, request.url, headers=dict(request.headers))
+            headers = dict(request.headers)
+            answer = await session.request(request.method, request.url, headers=headers, manner=judged(call.errors))
             response = self._echoes.blank(await read_response(answer))
         with self._refusals():
             return parse_user_info(call, response, time.time())

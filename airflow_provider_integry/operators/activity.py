@@ -9,6 +9,7 @@ from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from airflow_provider_integry.links import AuthorizeLink
+from airflow_provider_integry.operators.waiting import Waits, build_task_key, choose_patience, wait_elsewhere
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -42,7 +43,13 @@ class IntegryActivityOperator(BaseOperator):
         deferrable: Whether a query with `output_path` runs in the triggerer, without a worker slot;
             None for Airflow's option [operators] default_deferrable. The triggerer must be able to
             write `output_path` (``file://`` needs a disk that it shares with the workers). Actions,
-            and queries whose records go through XCom, always run on the worker.
+            and queries whose records go through XCom, always run on the worker; there, a wait for the API's
+            limits of more than [integry] defer_wait_s seconds is spent in the triggerer, and the activity begun
+            again after it.
+        idempotency_key: What the API is to recognise this action by, when it is run again; None for one that is
+            made from DAG, run, task, map index, activity, connection and end user. Only where the connector
+            declares a header for it. (templated)
+        new_key_on_clear: Whether a task that somebody clears acts anew, with a new key.
         kwargs: Arguments of `BaseOperator`.
     Returns:
         Without `output_path`: the action's output, or the list of all records. With it: ``{"path":
@@ -59,12 +66,13 @@ class IntegryActivityOperator(BaseOperator):
         "account",
         "output_path",
         "cursor",
+        "idempotency_key",
     )
     template_fields_renderers = {"inputs": "json"}  # noqa: RUF012 - Airflow's API
     operator_extra_links = (AuthorizeLink(),)
     ui_color = "#cfe2f3"
 
-    def __init__(  # noqa: PLR0913 - what a task can say about a run; all by name
+    def __init__(  # noqa: PLR0913 - each is an option of the task; all by name
         self,
         *,
         integry_conn_id: str,
@@ -79,6 +87,8 @@ class IntegryActivityOperator(BaseOperator):
         max_pages: int | None = None,
         cursor: str | int | None = None,
         deferrable: bool | None = None,
+        idempotency_key: str | None = None,
+        new_key_on_clear: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -94,6 +104,8 @@ class IntegryActivityOperator(BaseOperator):
         self.max_pages = max_pages
         self.cursor = cursor
         self.deferrable = deferrable
+        self.idempotency_key = idempotency_key
+        self.new_key_on_clear = new_key_on_clear
 
     def execute(self, context: Context) -> Any:
         """Check the inputs, run the activity, and return or write what it gives.
@@ -101,25 +113,44 @@ class IntegryActivityOperator(BaseOperator):
         Raises:
             AirflowFailException: Anything that a retry cannot mend.
         """
+        return self._run(context, Waits())
+
+    def _run(self, context: Context, waits: Waits) -> Any:
         # Lazy for start-up cost: the hook and the errors are not needed to parse a DAG file.
+        from airflow_provider_integry.errors import IntegryError
         from airflow_provider_integry.hooks.integry import IntegryHook
         from airflow_provider_integry.hooks.task_failure import task_errors
 
         hook = IntegryHook(self.integry_conn_id, self.end_user, self.account, self.connector)
         with task_errors():
-            call = hook.start(
-                self.activity,
-                self.inputs,
-                page_limit=self.max_pages,
-                record_limit=self.max_records,
-                cursor=self._start(),
-                raw=bool(self.output_path),
-            )
-            if not self.output_path:
-                return self._collect(hook, call)
-            if call.is_query and self._is_deferrable():
-                self._defer(self.output_path)
-            return self._write(hook, call, self.output_path)
+            call = self._start(hook, context, waits)
+            try:
+                return self._finish(hook, call)
+            except IntegryError as error:
+                if self._is_deferrable():
+                    wait_elsewhere(self, call, error, waits, hook.sending_of(call).manner.throttled)
+                raise
+
+    def _start(self, hook: IntegryHook, context: Context, waits: Waits) -> ActivityCall:
+        others = (self.integry_conn_id, self.end_user, self.account)
+        return hook.start(
+            self.activity,
+            self.inputs,
+            idempotency_key=self.idempotency_key,
+            task_key=build_task_key(context, self.activity, *others, is_new_on_clear=self.new_key_on_clear),
+            patience=choose_patience(waits, is_deferrable=self._is_deferrable()),
+            page_limit=self.max_pages,
+            record_limit=self.max_records,
+            cursor=self._first_cursor(),
+            raw=bool(self.output_path),
+        )
+
+    def _finish(self, hook: IntegryHook, call: ActivityCall) -> Any:
+        if not self.output_path:
+            return self._collect(hook, call)
+        if call.is_query and self._is_deferrable():
+            self._defer(self.output_path)
+        return self._write(hook, call, self.output_path)
 
     def execute_complete(self, context: Context, event: dict[str, Any] | None = None) -> Any:
         """Go on after the trigger fired.
@@ -131,10 +162,12 @@ class IntegryActivityOperator(BaseOperator):
         event = event or {}
         if event.get("status") == "done":
             return event["result"]
+        if event.get("status") == "waited":
+            return self._run(context, Waits.from_event(event))
         message = str(event.get("message") or "The trigger ended without saying why.")
         raise AirflowException(message) if event.get("retryable") else AirflowFailException(message)
 
-    def _start(self) -> str | int | None:
+    def _first_cursor(self) -> str | int | None:
         # An XCom or a Variable that is not there yet is rendered as one of these.
         return None if self.cursor in ("", "None") else self.cursor
 
@@ -159,7 +192,7 @@ class IntegryActivityOperator(BaseOperator):
             self.compression,
             self.max_records,
             self.max_pages,
-            self._start(),
+            self._first_cursor(),
         )
         self.defer(trigger=trigger, method_name="execute_complete", timeout=self.execution_timeout)
 

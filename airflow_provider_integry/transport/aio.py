@@ -38,6 +38,7 @@ from airflow_provider_integry.transport.limits import (
     TOKEN_MAX_BYTES,
     USER_AGENT,
 )
+from airflow_provider_integry.transport.manner import Manner
 from airflow_provider_integry.transport.redirects import REDIRECT_STATUS, plan_redirect
 from airflow_provider_integry.transport.retry import Outcome, RetryPolicy, Send, Wait, exchange
 from airflow_provider_integry.transport.sockets import quiet_scope
@@ -109,7 +110,7 @@ class IntegryAsyncSession:
         if self._client is not None:
             await self._client.close()
 
-    def request(
+    def request(  # noqa: PLR0913 - as in `requests.Session.request`, beside two of our own
         self,
         method: str,
         url: str,
@@ -120,6 +121,7 @@ class IntegryAsyncSession:
         headers: Mapping[str, str] | None = None,
         allow_redirects: bool = True,
         is_read: bool = False,
+        manner: Manner | None = None,
     ) -> PendingResponse:
         """Send a request.
 
@@ -133,13 +135,15 @@ class IntegryAsyncSession:
             allow_redirects: Whether redirects are followed.
             is_read: Whether the answer is read to its end at once: one that breaks off is then tried again, as in
                 the sync session.
+            manner: How it is sent, beside what the connection says; None for nothing beside.
         Raises:
             TransportError: It did not complete.
             HostNotAllowedError: The URL leads to a host that may not have the credential.
             AuthorizationError: There is no usable credential.
         """
         plain, stream = self._prepare(method, url, params, json, data, headers)
-        return PendingResponse(self._send(plain, stream, follow=allow_redirects, is_read=is_read))
+        pending = self._send(plain, stream, manner or Manner(), follow=allow_redirects, is_read=is_read)
+        return PendingResponse(pending)
 
     get = partialmethod(request, "GET")
     post = partialmethod(request, "POST")
@@ -173,11 +177,15 @@ class IntegryAsyncSession:
             full += ("&" if "?" in full else "?") + pairs
         return HttpRequest(method.upper(), full, tuple(merged.items()), body), stream
 
-    async def _send(self, request: HttpRequest, stream: Any, *, follow: bool, is_read: bool) -> aiohttp.ClientResponse:
+    async def _send(
+        self, request: HttpRequest, stream: Any, manner: Manner, *, follow: bool, is_read: bool
+    ) -> aiohttp.ClientResponse:
         self._guard.check(request.url)
+        manner.begin()
+        await asyncio.sleep(manner.choose_rest(self._settings.deadline_s))
         started = time.monotonic()
         for _ in range(MAX_REDIRECTS + 1):
-            response, issued = await self._exchange(request, stream, started, is_read=is_read)
+            response, issued = await self._exchange(request, stream, manner, started, is_read=is_read)
             location = response.headers.get("Location")
             if not follow or response.status not in REDIRECT_STATUS or not location:
                 return response
@@ -191,14 +199,14 @@ class IntegryAsyncSession:
         raise RedirectRefusedError(redact_url(request.url), "too many redirects")
 
     async def _exchange(
-        self, request: HttpRequest, stream: Any, started: float, *, is_read: bool
+        self, request: HttpRequest, stream: Any, manner: Manner, started: float, *, is_read: bool
     ) -> tuple[aiohttp.ClientResponse, Issued]:
         """Send one request as often as `exchange` says and return the answer that stands."""
         conversation = exchange(
-            self._policy,
+            manner.apply_to(self._policy),
             request.method,
             is_replayable=stream is None,
-            has_idempotency_key=any(request.header(name) for name in IDEMPOTENCY_HEADERS),
+            has_idempotency_key=manner.is_repeatable or any(request.header(name) for name in IDEMPOTENCY_HEADERS),
         )
         result: aiohttp.ClientResponse | TransportError | None = None
         issued: Issued | None = None
@@ -206,20 +214,35 @@ class IntegryAsyncSession:
         while True:
             try:
                 step = conversation.send(outcome)
-            except StopIteration:
+            except StopIteration as end:
+                manner.declined_wait_s = end.value
                 break
             if isinstance(step, Wait):
                 await _sleep_beside(result, step.seconds)
+                started += manner.forgive(step.seconds, outcome)
                 outcome = None
                 continue
             if isinstance(result, aiohttp.ClientResponse):
                 result.release()
-            issued = await self._obtain(step, request.url, started)
-            result, outcome = await self._attempt(request, stream, issued, started, is_read=is_read)
+            started += await self._pass_gate(manner, started)
+            try:
+                issued = await self._obtain(step, request.url, started)
+                result, outcome = await self._attempt(request, stream, issued, started, manner, is_read=is_read)
+            finally:
+                if manner.gate is not None:
+                    await manner.gate.aleave()
         if isinstance(result, aiohttp.ClientResponse) and issued is not None:
             return result, issued
         assert isinstance(result, TransportError)
         raise result
+
+    async def _pass_gate(self, manner: Manner, started: float) -> float:
+        """Wait at the gate; return the seconds of it that are not to count."""
+        if manner.gate is None:
+            return 0.0
+        began = time.monotonic()
+        await manner.gate.aenter(manner.choose_patience(started + self._settings.deadline_s - began))
+        return manner.forgive(time.monotonic() - began)
 
     async def _obtain(self, step: Send, url: str, started: float) -> Issued:
         left_s = started + self._settings.deadline_s - time.monotonic()
@@ -230,7 +253,7 @@ class IntegryAsyncSession:
         raise RequestTimeoutError(redact_url(url), f"no credential after {spent_s:.1f} s. Raise deadline_s.")
 
     async def _attempt(
-        self, request: HttpRequest, stream: Any, issued: Issued, started: float, *, is_read: bool
+        self, request: HttpRequest, stream: Any, issued: Issued, started: float, manner: Manner, *, is_read: bool
     ) -> tuple[aiohttp.ClientResponse | TransportError, Outcome]:
         if stream is not None:
             check_stream(issued.credentials)
@@ -245,9 +268,12 @@ class IntegryAsyncSession:
             if is_read:
                 # Closes the connection itself when it breaks off; keeps what it read for `read_response`.
                 await response.read()
+            status = response.status
+            judged = manner.learn(status, response.headers.get, await self._read(response, manner))
         except (aiohttp.ClientError, asyncio.TimeoutError, OSError) as caught:
             spent_s = time.monotonic() - started
             failure, error = translate(caught, request.url, spent_s)
+            manner.lose(failure)
             return error, Outcome(spent_s, failure=failure, jitter=jitter)
         nonce = response.headers.get("DPoP-Nonce")
         if nonce:
@@ -255,9 +281,13 @@ class IntegryAsyncSession:
         return response, Outcome(
             time.monotonic() - started,
             wants_nonce=bool(nonce) and "use_dpop_nonce" in response.headers.get("WWW-Authenticate", ""),
-            status=response.status,
-            is_expired=is_expired,
-            retry_after_s=parse_retry_after(response.headers.get("Retry-After"), time.time()),
+            status=status,
+            is_expired=is_expired or judged.is_expired,
+            is_throttled=judged.is_throttled,
+            is_passing=judged.is_passing,
+            throttled=manner.throttled,
+            waited_s=manner.waited_s,
+            retry_after_s=judged.choose_wait(parse_retry_after(response.headers.get("Retry-After"), time.time())),
             fingerprint=issued.fingerprint,
             jitter=jitter,
         )
@@ -266,6 +296,12 @@ class IntegryAsyncSession:
         """Return whether the answer means an expired token; `response` keeps what was read for its `read`."""
         rule = self._settings.expiry
         return rule.covers(response.status, await response.read() if rule.needs_body(response.status) else b"")
+
+    async def _read(self, response: aiohttp.ClientResponse, manner: Manner) -> bytes:
+        """Return what judging an answer takes; `response` keeps it for its `read`."""
+        # Behind a gate a request is over when its answer is there.
+        is_wanted = manner.gate is not None or manner.needs_body(response.status)
+        return await response.read() if is_wanted else b""
 
     async def _transmit(self, request: HttpRequest, ends_at: float) -> aiohttp.ClientResponse:
         assert self._client is not None, "use the session in 'async with'"

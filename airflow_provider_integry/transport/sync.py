@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import timedelta
 from typing import Any, NoReturn, cast
 from uuid import uuid4
@@ -31,11 +33,25 @@ from airflow_provider_integry.transport.limits import (
     TOKEN_MAX_BYTES,
     USER_AGENT,
 )
+from airflow_provider_integry.transport.manner import Manner
 from airflow_provider_integry.transport.redirects import resolve_location
 from airflow_provider_integry.transport.retry import Outcome, RetryPolicy, Send, Wait, exchange
 from airflow_provider_integry.transport.sockets import CheckedAdapter, request_scope
 from airflow_provider_integry.transport.streams import check_stream
 from airflow_provider_integry.urls import join_url
+
+# How the requests of the call under way are sent: `requests` passes nothing on that it does not know.
+_manner: ContextVar[Manner | None] = ContextVar("integry_manner", default=None)
+
+
+@contextmanager
+def sending(manner: Manner) -> Iterator[None]:
+    """Send the requests within in this manner; in this thread alone."""
+    token = _manner.set(manner)
+    try:
+        yield
+    finally:
+        _manner.reset(token)
 
 
 class RedirectCheck:
@@ -125,6 +141,9 @@ class IntegrySession(requests.Session):
         self._guard.check(full)
         if kwargs.get("timeout") is None:
             kwargs["timeout"] = self._settings.timeout_s
+        if manner := _manner.get():
+            manner.begin()
+            time.sleep(manner.choose_rest(self._settings.deadline_s))
         return super().request(method, full, *args, **kwargs)
 
     def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
@@ -173,18 +192,20 @@ class IntegrySession(requests.Session):
 
     def _exchange(self, request: requests.PreparedRequest, kwargs: dict[str, Any], started: float) -> requests.Response:
         """Send one request as often as `exchange` says and return the answer that stands."""
+        manner = _manner.get() or Manner()
         conversation = exchange(
-            self._policy,
+            manner.apply_to(self._policy),
             request.method or "GET",
             is_replayable=request.body is None or isinstance(request.body, str | bytes),
-            has_idempotency_key=any(name in request.headers for name in IDEMPOTENCY_HEADERS),
+            has_idempotency_key=manner.is_repeatable or any(name in request.headers for name in IDEMPOTENCY_HEADERS),
         )
         result: requests.Response | TransportError | None = None
         outcome: Outcome | None = None
         while True:
             try:
                 step = conversation.send(outcome)
-            except StopIteration:
+            except StopIteration as end:
+                manner.declined_wait_s = end.value
                 break
             if isinstance(step, Wait):
                 time.sleep(step.seconds)
@@ -192,23 +213,37 @@ class IntegrySession(requests.Session):
                 continue
             if isinstance(result, requests.Response):
                 result.close()
-            result, outcome = self._attempt(request, kwargs, step, started)
+            result, outcome = self._pass_gate(request, kwargs, step, started, manner)
         if isinstance(result, requests.Response):
             return result
         assert result is not None
         raise result
 
+    def _pass_gate(
+        self, request: requests.PreparedRequest, kwargs: dict[str, Any], step: Send, started: float, manner: Manner
+    ) -> tuple[requests.Response | TransportError, Outcome]:
+        if manner.gate is None:
+            return self._attempt(request, kwargs, step, started, manner)
+        manner.gate.enter(manner.choose_patience(started + self._settings.deadline_s - time.monotonic()))
+        try:
+            return self._attempt(request, kwargs, step, started, manner)
+        finally:
+            manner.gate.leave()
+
     def _attempt(
-        self, request: requests.PreparedRequest, kwargs: dict[str, Any], step: Send, started: float
+        self, request: requests.PreparedRequest, kwargs: dict[str, Any], step: Send, started: float, manner: Manner
     ) -> tuple[requests.Response | TransportError, Outcome]:
         issued: Issued = self._source.get(rejected=step.rejected) if step.rejected else self._source.get()
         sign_prepared(request, issued.credentials)
         try:
             response = self._transmit(request, kwargs)
             is_expired = self._is_expired(response)
+            status = response.status_code
+            judged = manner.learn(status, response.headers.get, response.content if manner.needs_body(status) else b"")
         except requests.RequestException as caught:
             spent_s = time.monotonic() - started
             failure, error = translate(caught, request.url or "", spent_s)
+            manner.lose(failure)
             return error, Outcome(spent_s, failure=failure, jitter=random.random())  # noqa: S311 - spreads retries
         nonce = response.headers.get("DPoP-Nonce")
         if nonce:
@@ -216,9 +251,12 @@ class IntegrySession(requests.Session):
         outcome = Outcome(
             time.monotonic() - started,
             wants_nonce=bool(nonce) and "use_dpop_nonce" in response.headers.get("WWW-Authenticate", ""),
-            status=response.status_code,
-            is_expired=is_expired,
-            retry_after_s=parse_retry_after(response.headers.get("Retry-After"), time.time()),
+            status=status,
+            is_expired=is_expired or judged.is_expired,
+            is_throttled=judged.is_throttled,
+            is_passing=judged.is_passing,
+            throttled=manner.throttled,
+            retry_after_s=judged.choose_wait(parse_retry_after(response.headers.get("Retry-After"), time.time())),
             fingerprint=issued.fingerprint,
             jitter=random.random(),  # noqa: S311 - spreads retries, decides nothing secret
         )

@@ -96,16 +96,19 @@ class ActivityTrigger(BaseTrigger):
         # Lazy for start-up cost, and in a thread: see `triggers.authorization`.
         await asyncio.to_thread(importlib.import_module, "airflow_provider_integry.hooks.streaming")
         await asyncio.to_thread(importlib.import_module, "airflow_provider_integry.hooks.integry")
+        await asyncio.to_thread(importlib.import_module, "airflow_provider_integry.hooks.sending")
         from airflow_provider_integry.hooks.integry import IntegryHook
+        from airflow_provider_integry.hooks.sending import Patience
         from airflow_provider_integry.hooks.streaming import awrite_records
 
         hook = IntegryHook(self.integry_conn_id, self.end_user, self.account, self.connector)
         await hook.asettings()
-        # Connector files are blocking: they stay off the event loop.
+        # Connector files are blocking: they stay off the event loop. Waiting costs nothing here.
         call = await asyncio.to_thread(
             hook.start,
             self.activity,
             self.inputs,
+            patience=Patience(is_endless=True),
             page_limit=self.max_pages,
             record_limit=self.max_records,
             cursor=self.cursor,

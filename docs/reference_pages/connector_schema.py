@@ -10,8 +10,11 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from airflow_provider_integry.connectors.answer_rules import ErrorRules
+from airflow_provider_integry.connectors.idempotency import Idempotency
 from airflow_provider_integry.connectors.inputs import SHORTHAND, Input
 from airflow_provider_integry.connectors.paging import Paging
+from airflow_provider_integry.connectors.rate_limits import Limits
 from airflow_provider_integry.connectors.spec import Activity, Connector, UserInfoSpec
 from reference_pages.docstrings import read_entries, split_docstring, to_markdown
 from reference_pages.markdown import build_anchor, build_table, code, code_list, join
@@ -29,6 +32,9 @@ HEADINGS: dict[type[BaseModel], str] = {
     UserInfoSpec: "user_info",
     **{model: kind.capitalize() for kind, model in _members(Activity).items()},
     Input: "Input",
+    ErrorRules: "errors",
+    Limits: "limits",
+    Idempotency: "idempotency",
     **{model: f"Paging {kind}" for kind, model in _members(Paging).items()},
 }
 # Keys whose docstrings leave out what the name already says.

@@ -51,6 +51,7 @@ def test_every_route_has_its_bodies_its_problems_and_its_proof(document):
     assert found == {
         "/v1/credentials": (every, "CredentialsRequest", "CredentialsAnswer", [{"proof": []}]),
         "/v1/status": (every, "StatusRequest", "StatusAnswer", []),
+        "/v1/permits": (every, "PermitRequest", "PermitAnswer", [{"proof": []}]),
         "/v1/keep-alive": (every, "KeepAliveRequest", "KeepAliveAnswer", [{"proof": []}]),
     }
     assert document["components"]["securitySchemes"]["proof"]["scheme"] == "bearer"

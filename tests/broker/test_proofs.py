@@ -391,6 +391,7 @@ def test_every_route_of_the_broker_answers_nothing_without_a_proof(installation)
     bodies = {
         "/v1/credentials": {"conn_id": "acme"},
         "/v1/status": {"authorizations": [{"conn_id": "acme", "proof": ""}]},
+        "/v1/permits": {"conn_id": "acme", "bucket": "crm", "ask": {"wanted": 1, "permit_id": "p", "lease_s": 1}},
         "/v1/keep-alive": {"idle_s": 3600, "warn_s": 0},
     }
 

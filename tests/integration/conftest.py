@@ -24,7 +24,7 @@ from integration.loopback import CLIENTS, Server, TokenServer, connection, open_
 from packaging.version import Version
 from sqlalchemy.orm import configure_mappers
 
-from airflow_provider_integry.authorizations.tables import authorization, metadata
+from airflow_provider_integry.authorizations.tables import authorization, metadata, permit
 from airflow_provider_integry.authorizations.tokens import forget_sources
 
 HERE = Path(__file__).parent
@@ -59,6 +59,7 @@ def _no_grants(_tables):
     yield
     with airflow_settings.engine.begin() as database:
         database.execute(authorization.delete())
+        database.execute(permit.delete())
 
 
 @pytest.fixture
@@ -157,6 +158,7 @@ def airflow_run(tmp_path_factory):
                 "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
                 "AIRFLOW__LOGGING__LOGGING_LEVEL": "DEBUG",
                 "AIRFLOW__INTEGRY__MAX_XCOM_BYTES": "1000",
+                "AIRFLOW__INTEGRY__DEFER_WAIT_S": "1",
                 "FLOWS_FOLDER": str(folder),
                 "PYTHONPATH": str(HERE.parent.parent),
             },

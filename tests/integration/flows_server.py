@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
-from integration.loopback import Answer, Received, Server, connection, to_json
+from integration.loopback import Answer, Raw, Received, Server, connection, to_json
 
 from airflow_provider_integry.settings import RawConnection
 
@@ -24,6 +24,17 @@ activities:
   list_many: {kind: query, path: /many, result: items, paging: {kind: cursor, param: page, cursor: next_page}}
   list_flaky: {kind: query, path: /flaky, result: items, paging: {kind: cursor, param: page, cursor: next_page}}
   list_broken: {kind: query, path: /broken, result: items, paging: {kind: cursor, param: page, cursor: next_page}}
+  list_busy: {kind: query, path: /busy, result: items, paging: {kind: cursor, param: page, cursor: next_page}}
+  list_closed: {kind: query, path: /closed, result: items, paging: {kind: cursor, param: page, cursor: next_page}}
+  charge:
+    kind: action
+    path: /charge
+    idempotency: {header: Charge-Key}
+    inputs: {amount: {in: body, type: integer, required: true}}
+  charge_blindly:
+    kind: action
+    path: /charge_blindly
+    inputs: {amount: {in: body, type: integer, required: true}}
   create:
     kind: action
     path: /create
@@ -49,14 +60,16 @@ def CONNECTIONS(url: str, folder: Path) -> list[RawConnection]:  # noqa: N802 - 
 
 
 class FlowsServer(Server):
-    """An API with one key; what is late is there at the second request."""
+    """An API with one key; what is late is there at the second request, and the first answer to a charge is lost."""
 
     def __init__(self) -> None:
         super().__init__(self._serve)
+        # Amounts that were charged, by what the service knows each charge by.
+        self.charges: dict[str, bytes] = {}
         self._turns: dict[str, int] = {}
         self._turns_lock = threading.Lock()
 
-    def _serve(self, request: Received) -> Answer:
+    def _serve(self, request: Received) -> Answer | Raw:
         if request.headers["Authorization"] != f"Bearer {KEY}":
             # Echoes what it was sent, as a careless server does.
             return to_json({"message": f"no access with {request.headers['Authorization']}"}, 401)
@@ -64,6 +77,11 @@ class FlowsServer(Server):
         if request.path.startswith("/me/"):
             later = to_json({}, 404) if "gone" in request.path else to_json({"id": "u1", "name": "Ada"})
             return to_json({"message": f"down; sent {KEY}"}, 503) if turn == 1 else later
+        if request.path.startswith("/charge"):
+            self.charges.setdefault(request.headers["Charge-Key"] or f"{request.path} {turn}", request.body)
+            return Raw(()) if turn == 1 else to_json({"charges": len(self.charges)})
+        if request.path in ("/busy", "/closed") and turn == 1:
+            return to_json({"message": "busy"}, 429, **{"Retry-After": "2"})
         if request.path == "/create":
             return to_json({"created": request.body.decode()})
         return self._list(request, turn)

@@ -386,6 +386,10 @@ def test_a_trigger_that_is_cancelled_leaves_nothing_behind(serve_pages, tmp_path
         ("flaky[-1]", "success"),
         ("in_triggerer[-1]", "success"),
         ("broken_in_triggerer[-1]", "failed"),
+        ("charged[-1]", "success"),
+        ("charged_blindly[-1]", "failed"),
+        ("busy[-1]", "success"),
+        ("closed[-1]", "success"),
     ],
 )
 def test_each_task_ends_as_it_should(airflow_run, task, expected):
@@ -405,6 +409,7 @@ def test_every_field_that_says_what_to_run_is_templated(airflow_run):
         "account": None,
         "output_path": f"file://{folder}/templated.jsonl",
         "cursor": None,
+        "idempotency_key": None,
     }
     assert airflow_run.rendered["templated_inputs[-1]"]["inputs"] == {"name": "Ada flows"}
     end_user = airflow_run.rendered["templated_end_user[-1]"]
@@ -458,6 +463,7 @@ def test_no_half_written_file_is_left(airflow_run):
 
     assert names == {
         "airflow",
+        "closed.jsonl",
         "flaky.jsonl",
         "in_triggerer.jsonl",
         "results.json",
@@ -471,3 +477,24 @@ def test_the_triggerer_writes_the_same_file_as_a_worker(airflow_run):
 
     assert (folder / "in_triggerer.jsonl").read_bytes() == (folder / "templated.jsonl").read_bytes()
     assert airflow_run.xcoms["in_triggerer[-1]"]["records"] == 6
+
+
+def test_an_action_whose_answer_is_lost_is_done_once_although_airflow_runs_it_again(airflow_run):
+    sent = [one.headers["Charge-Key"] for one in airflow_run.server.requests if one.path == "/charge"]
+
+    assert airflow_run.tries["charged[-1]"] == 2
+    assert len(sent) == 2
+    assert len(set(sent)) == 1
+    assert [body for key, body in airflow_run.server.charges.items() if key == sent[0]] == [b'{"amount":7}']
+    assert airflow_run.xcoms["charged[-1]"] == {"charges": len(airflow_run.server.charges)}
+
+
+def test_a_write_that_the_api_would_not_recognise_is_not_run_again(airflow_run):
+    assert airflow_run.server.count("/charge_blindly") == 1
+    assert airflow_run.tries["charged_blindly[-1]"] == 1
+    assert "OutcomeUnknownError: Activity 'charge_blindly'" in airflow_run.output
+
+
+def test_a_long_wait_is_spent_in_the_triggerer_and_the_task_goes_on(airflow_run):
+    assert airflow_run.xcoms["busy[-1]"] == [{"id": number} for number in range(1, 7)]
+    assert "The task waits in the triggerer for 3 s" in airflow_run.output

@@ -250,3 +250,77 @@ def test_no_retry_after_can_break_the_reader(text):
     seconds = parse_retry_after(text, NOW)
 
     assert seconds is None or seconds >= 0.0
+
+
+# -- limits -----------------------------------------------------------------------------------------
+
+INTEGRY = replace(POLICY, max_retries=0, deadline_s=10_000.0, throttle_waits_s=(60.0, 120.0, 240.0))
+
+
+def end(outcomes, policy=POLICY, method="GET", **options):
+    """Return the steps, and the wait that was left to the caller."""
+    conversation = exchange(policy, method, **options)
+    steps, remaining, outcome = [next(conversation)], list(outcomes), None
+    while True:
+        outcome = None
+        if isinstance(steps[-1], Send):
+            outcome = remaining.pop(0) if len(remaining) > 1 else remaining[0]
+        try:
+            steps.append(conversation.send(outcome))
+        except StopIteration as stop:
+            return steps, stop.value
+
+
+def test_a_wait_that_is_too_long_is_left_to_the_caller():
+    outcome = status(429, retry_after_s=600.0)
+
+    assert end([outcome]) == ([Send()], 600.0)
+    steps, declined_s = end([outcome], replace(POLICY, deadline_s=1000.0))
+    assert (steps, declined_s) == ([Send(), Wait(600.0), Send(), Wait(600.0), Send()], 600.0)
+    assert end([outcome], replace(POLICY, deadline_s=1000.0, max_wait_s=30.0)) == ([Send()], 600.0)
+
+
+def test_no_wait_is_left_to_the_caller_where_nobody_has_named_one():
+    assert end([status(429)]) == ([Send(), Wait(1.0), Send(), Wait(2.0), Send()], None)
+    assert end([status(503)], replace(POLICY, max_retries=0)) == ([Send()], None)
+    assert end([status(404)]) == ([Send()], None)
+
+
+def test_a_schedule_is_followed_however_few_retries_there_are():
+    outcomes = [status(429, throttled=number) for number in (1, 2, 3, 4)] + [status(200)]
+
+    assert [step.seconds for step in end(outcomes, INTEGRY)[0] if isinstance(step, Wait)] == [60.0, 120.0, 240.0, 240.0]
+
+
+def test_a_schedule_goes_on_where_the_task_has_left_it():
+    assert end([status(429, throttled=3)], replace(INTEGRY, max_wait_s=30.0)) == ([Send()], 240.0)
+
+
+def test_a_schedule_is_for_limits_alone():
+    assert end([status(503)], INTEGRY) == ([Send()], None)
+
+
+def test_where_waiting_costs_nothing_a_limit_is_waited_for_beyond_the_total_time():
+    patient = replace(POLICY, max_retries=1, patience_s=3600.0)
+    outcomes = [Outcome(0.0, status=429, retry_after_s=600.0, waited_s=600.0 * number) for number in range(7)]
+
+    steps, declined_s = end(outcomes, patient)
+
+    assert [step.seconds for step in steps if isinstance(step, Wait)] == [600.0] * 6
+    assert declined_s == 600.0
+
+
+def test_patience_is_for_limits_alone():
+    patient = replace(POLICY, patience_s=3600.0)
+
+    assert end([status(503, retry_after_s=600.0)], patient) == ([Send()], 600.0)
+
+
+def test_what_is_declared_to_be_a_limit_is_one_whatever_the_status_and_the_method():
+    assert count_sends([status(200, is_throttled=True)], "POST") == 3
+    assert count_sends([status(403, is_throttled=True)], "POST") == 3
+
+
+def test_what_is_declared_to_pass_is_tried_again_where_that_does_no_harm():
+    assert count_sends([status(200, is_passing=True)], "GET") == 3
+    assert count_sends([status(200, is_passing=True)], "POST") == 1

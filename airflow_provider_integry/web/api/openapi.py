@@ -14,6 +14,8 @@ from airflow_provider_integry.authorizations.messages import (
     CredentialsRequest,
     KeepAliveAnswer,
     KeepAliveRequest,
+    PermitAnswer,
+    PermitRequest,
     Problem,
     StatusAnswer,
     StatusRequest,
@@ -26,6 +28,8 @@ _BODIES = (
     StatusAnswer,
     KeepAliveRequest,
     KeepAliveAnswer,
+    PermitRequest,
+    PermitAnswer,
     Problem,
 )
 _REF = "#/components/schemas/"
@@ -53,6 +57,7 @@ _PROBLEMS = {
 _SUMMARIES = {
     "credentials": "Hand out a token",
     "status": "Tell where authorizations stand",
+    "permits": "Grant a permit to send requests",
     "keep_alive": "Renew grants that nobody uses",
 }
 

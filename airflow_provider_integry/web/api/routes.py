@@ -20,11 +20,14 @@ from airflow_provider_integry.authorizations.messages import (
     CREDENTIALS_PATH,
     KEEP_ALIVE_PATH,
     MAX_STATUS_ITEMS,
+    PERMITS_PATH,
     STATUS_PATH,
     CredentialsAnswer,
     CredentialsRequest,
     KeepAliveAnswer,
     KeepAliveRequest,
+    PermitAnswer,
+    PermitRequest,
     Status,
     StatusAnswer,
     StatusItem,
@@ -57,6 +60,7 @@ def build_router(broker: Broker) -> APIRouter:
     for path, handler, asked, answered, has_proof in (
         (CREDENTIALS_PATH, credentials, CredentialsRequest, CredentialsAnswer, True),
         (STATUS_PATH, status, StatusRequest, StatusAnswer, False),
+        (PERMITS_PATH, permits, PermitRequest, PermitAnswer, True),
         (KEEP_ALIVE_PATH, keep_alive, KeepAliveRequest, KeepAliveAnswer, True),
     ):
         described = describe_operation(handler.__name__, asked, answered, has_proof=has_proof)
@@ -105,6 +109,20 @@ async def status(broker: Broker, request: Request) -> Response:
         raise not_found()
     found = [told or (one if isinstance(one, Status) else None) for told, one in zip(statuses, subjects, strict=True)]
     return _json(StatusAnswer(found))
+
+
+async def permits(broker: Broker, request: Request) -> Response:
+    """Grant a permit to send requests within a limit, or take one back; says how long to wait where there is none."""
+    started, asked = time.monotonic(), await _read(request, PermitRequest)
+    claims = build_claims(asked.conn_id, asked.end_user, asked.account)
+    try:
+        known = await broker.authenticate(_bearer(request), claims, any_type=True)
+    except ProofError as error:
+        raise _explain(error) from None
+    if known is None:
+        await _take_time(started)
+        raise not_found()
+    return _json(await broker.grant(known, asked))
 
 
 async def keep_alive(broker: Broker, request: Request) -> Response:

@@ -64,6 +64,10 @@ def flows():
         output_path=f"{FOLDER}/broken_in_triggerer.jsonl",
         deferrable=True,
     )
+    activity("charged", activity="charge", inputs={"amount": 7}, retries=1)
+    activity("charged_blindly", activity="charge_blindly", inputs={"amount": 7}, retries=2)
+    activity("busy", activity="list_busy", deferrable=True)
+    activity("closed", activity="list_closed", output_path=f"{FOLDER}/closed.jsonl", deferrable=True)
 
     sensor("poked", "late_poke", deferrable=False)
     sensor("rescheduled", "late_reschedule", deferrable=False, mode="reschedule")
