@@ -16,6 +16,7 @@ _MESSAGE_PLACES = (
     "errors[0].message",
     "errors[0].detail",
     "errors[0]",
+    "errorMessages[0]",
     "detail",
     "detail[0].msg",
     "detail.message",

@@ -9,7 +9,9 @@ that the service documents); and by kind:
   out means nothing), `more` (where a flag stands), `like` (shape of the token)
 - `last`: `param`, `more`: the next page begins after the record of this id
 - `link`: `param`: the Link header leads on
-- `url`: `param`, `next` (where the URL stands), `end`, `relative`
+- `url`: `param`, `in` (query or path), `next` (where the URL stands), `end`, `relative`
+
+Every kind may have `more` or `done` (where a flag stands) and `counts: text` (counts are written as text).
 """
 
 from __future__ import annotations
@@ -119,27 +121,28 @@ def _tell(
 ) -> None:
     following = start + size
     is_last = following >= total
-    kind = paging["kind"]
-    for key, value in (("total", total), ("pages", -(-total // size)), ("more", not is_last)):
+    for key, value in (("total", total), ("pages", -(-total // size)), ("more", not is_last), ("done", is_last)):
         if key in paging:
             put(answer, paging[key], _as(paging.get("counts"), value))
-    if kind == "token":
+    if paging["kind"] == "token":
+        leads_on = _token(route, paging, following)
+    elif paging["kind"] in ("link", "url"):
+        leads_on = build_url({paging["param"]: _number(route, paging, following, size)})
+    else:
+        return
+    if paging["kind"] == "link":
         if not is_last:
-            put(answer, paging["next"], _token(route, paging, following))
-        elif "end" in paging:
-            put(answer, paging["next"], paging["end"])
-    if kind in ("link", "url"):
-        if kind == "link" and paging.get("numbered", True):
-            text = str(following // size + paging.get("first", 1))
-        else:
-            text = str(_token(route, paging, following))
-        url = build_url({paging["param"]: text})
-        if kind == "link" and not is_last:
-            headers["Link"] = f'<{build_url({})}>; rel="first", <{url}>; rel="next"'
-        elif kind == "url" and not is_last:
-            put(answer, paging["next"], "/" + url.split("/", 3)[3] if paging.get("relative") else url)
-        elif kind == "url" and "end" in paging:
-            put(answer, paging["next"], paging["end"])
+            headers["Link"] = f'<{build_url({})}>; rel="first", <{leads_on}>; rel="next"'
+    elif not is_last:
+        put(answer, paging["next"], "/" + leads_on.split("/", 3)[3] if paging.get("relative") else leads_on)
+    elif "end" in paging:
+        put(answer, paging["next"], paging["end"])
+
+
+def _number(route: Route, paging: Mapping[str, Any], following: int, size: int) -> str:
+    if paging["kind"] == "link" and paging.get("numbered", True):
+        return str(following // size + paging.get("first", 1))
+    return str(_token(route, paging, following))
 
 
 def _as(kind: str | None, value: Any) -> Any:

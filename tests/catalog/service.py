@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode
@@ -26,6 +27,7 @@ class CatalogService:
         tokens: Access tokens that are good, newest last.
         refreshes: How often a token was refreshed.
         failure: Answers the next requests for its activity.
+        served: How often each activity was answered as documented.
     """
 
     def __init__(self, table: Table, conn_type: str, form: Mapping[str, Any], public_pem: str = "") -> None:
@@ -35,6 +37,7 @@ class CatalogService:
         self.refresh_tokens: list[str] = []
         self.refreshes = 0
         self.failure: Failure | None = None
+        self.served: Counter[str | None] = Counter()
         self._codes: dict[str, dict[str, str]] = {}
         self._public_pem = public_pem
         self.oauth1 = OAuth1Service(
@@ -85,29 +88,37 @@ class CatalogService:
         if not self._is_signed():
             refused = self.table.refused
             return _json(refused["body"], refused["status"], refused.get("headers", {}))
+        place = target.removeprefix(self.auth.get("prefix", ""))
         for route in self.table.routes:
-            if (route.method, documented_path(route.url)) == (request.method, target):
+            path, is_paged = documented_path(route.url), bool(route.paging and route.paging.get("in") == "path")
+            if route.method == request.method and (path == place or (is_paged and place.startswith(f"{path}/"))):
                 if self.failure and self.failure.activity == route.activity:
                     return _json(self.failure.body, self.failure.status, self.failure.headers)
-                return self._serve(route, target)
+                return self._serve(route, target, place.removeprefix(path).removeprefix("/"))
         raise BadRequestError("is not documented")
 
-    def _serve(self, route: Route, target: str) -> Response:
+    def _serve(self, route: Route, target: str, rest: str) -> Response:
         self._check_headers(route.headers)
         query = dict(parse_qsl(request.query_string.decode(), keep_blank_values=True))
         for name in self.auth.get("query", {}):
             query.pop(name, None)
         body = self._read_body(route)
         answer, headers, paged = route.answer, {}, set()
+        in_body, in_path = ((route.paging or {}).get("in") == place for place in ("body", "path"))
         if route.records is not None:
+            host = request.host_url.rstrip("/")
 
             def build_url(changes: dict[str, str]) -> str:
-                return f"{request.host_url.rstrip('/')}{target}?{urlencode({**query, **changes})}"
+                if in_path:
+                    return f"{host}{documented_path(route.url)}/{next(iter(changes.values()), '')}"
+                return f"{host}{target}?{urlencode({**query, **changes})}"
 
-            answer, headers, paged = answer_page(route, query, body or {}, build_url)
-        in_body = bool(route.paging) and route.paging.get("in") == "body"
-        self._check_query(route, {k: v for k, v in query.items() if in_body or k not in paged})
+            sent = {route.paging["param"]: rest} if in_path and rest else query
+            answer, headers, paged = answer_page(route, sent, body or {}, build_url)
+        if not rest:
+            self._check_query(route, {k: v for k, v in query.items() if in_body or k not in paged})
         self._check_body(route, body, paged if in_body else set())
+        self.served[route.activity] += 1
         return _json(answer, route.status, {**headers, **route.answer_headers})
 
     def _check_query(self, route: Route, query: Mapping[str, str]) -> None:
