@@ -20,6 +20,9 @@ _MESSAGE_PLACES = (
     "detail",
     "detail[0].msg",
     "detail.message",
+    "error_message",
+    "ErrorMessage",
+    "errorSummary",
     "title",
     "[0].message",
 )

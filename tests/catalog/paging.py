@@ -11,6 +11,7 @@ that the service documents); and by kind:
 - `link`: `param`: the Link header leads on
 - `url`: `param`, `in` (query or path), `next` (where the URL stands), `end`, `relative`
 
+`asked` says how many pages are asked for where that is another number than there are.
 Every kind may have `more` or `done` (where a flag stands) and `counts: text` (counts are written as text).
 """
 
@@ -96,7 +97,7 @@ def _read_start(route: Route, paging: Mapping[str, Any], sent: Mapping[str, Any]
         return int(text or 0)
     if text is None or text == "":
         return 0
-    for number in range(total_of(route)):
+    for number in range(total_of(route) + 1):
         if str(_token(route, paging, number)) == str(text):
             return number
     raise BadRequestError(f"{paging['param']} is not one that was given out")

@@ -31,6 +31,7 @@ class Route:
         optional: Parameters that may arrive.
         body: Body that must arrive, as JSON or as a form; None for none.
         form: Whether the body is a form.
+        content_type: Content type of another body.
         headers: Headers that must arrive.
         status, answer, answer_headers: The documented answer.
         records: How a list is answered: `at` (dotted place), `like` (one record, with {n}), `id` (its key).
@@ -46,6 +47,7 @@ class Route:
     optional: tuple[str, ...] = ()
     body: Any = None
     form: bool = False
+    content_type: str = "application/json"
     headers: dict[str, str] = field(default_factory=dict)
     status: int = 200
     answer: Any = None
