@@ -24,6 +24,9 @@ _MESSAGE_PLACES = (
     "ErrorMessage",
     "errorSummary",
     "title",
+    "description",
+    "err",
+    "errors",
     "[0].message",
 )
 

@@ -106,7 +106,10 @@ def _read_start(route: Route, paging: Mapping[str, Any], sent: Mapping[str, Any]
 def _token(route: Route, paging: Mapping[str, Any], start: int) -> Any:
     """Return what leads to the page that begins at this position."""
     if paging["kind"] == "last":
-        return make_record(route, start)[route.records.get("id", "id")] if start else None
+        found = make_record(route, start) if start else None
+        for name in route.records.get("id", "id").split("."):
+            found = found and found[name]
+        return found
     return _fill(paging.get("like", "tok-{n}=="), start)
 
 

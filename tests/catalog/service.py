@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import hmac
 import json
 from collections import Counter
 from collections.abc import Mapping
@@ -26,7 +27,7 @@ class CatalogService:
         refusals: What was not as documented, in words; a test that ends with one has failed.
         tokens: Access tokens that are good, newest last.
         refreshes: How often a token was refreshed.
-        is_closed: Whether nobody can log in.
+        is_closed: Whether nobody gets a token any more.
         failure: Answers the next requests for its activity.
         served: How often each activity was answered as documented.
     """
@@ -222,9 +223,15 @@ class CatalogService:
         code = f"code-{len(self._codes) + 1}"
         self._codes[code] = {"redirect_uri": uri, "challenge": challenge or ""}
         pairs = {"code": code, "state": state, **wanted.get("callback", {})}
+        if "signs" in wanted:
+            text = "&".join(f"{name}={pairs[name]}" for name in sorted(pairs))
+            secret = self.form["client_secret"].encode()
+            pairs[wanted["signs"]] = hmac.new(secret, text.encode(), "sha256").hexdigest()
         return redirect(f"{uri}{'&' if '?' in uri else '?'}{urlencode(pairs)}")
 
     def _token(self, wanted: Mapping[str, Any]) -> Response:
+        if self.is_closed:
+            return _json({"error": "invalid_client", "error_description": "Client authentication failed"}, 401)
         sent = self._read_token_request(wanted)
         documented = {name: _text(value) for name, value in wanted.get("params", {}).items()}
         grant = sent.pop("grant_type", None)
