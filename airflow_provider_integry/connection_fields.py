@@ -94,7 +94,8 @@ def base_url_field(*, required: bool) -> Field:
 CONNECTOR_FIELD = Field(
     "connector",
     "Connector",
-    "Which API this is: the name of a connector, or the path of its YAML file. Needed to run activities by name.",
+    "Which API this is: the name of a connector, or the path of its YAML file. Needed to run activities by name."
+    " What it knows about the fields below, such as endpoints and scopes, counts where they are left empty.",
     placeholder="crm",
 )
 ADVANCED_FIELDS: tuple[Field, ...] = in_section(

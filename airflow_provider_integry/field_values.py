@@ -44,6 +44,10 @@ class FieldValues:
         value = self._values.get(name)
         return None if value is None else float(value)
 
+    def with_value(self, name: str, value: Any) -> FieldValues:
+        """Return a copy in which one field has another value."""
+        return FieldValues({**self._values, name: value})
+
     def boolean(self, name: str) -> bool:
         """Return a switch; off when empty and without default."""
         return bool(self._values.get(name))
@@ -179,6 +183,15 @@ def _read(conn_id: str, item: Field, value: Any) -> Any:
         return _READERS[item.kind](item, value)
     except _WrongValueError as error:
         raise ConnectionConfigError(conn_id, item.name, str(error)) from None
+
+
+def find_problem(item: Field, value: Any) -> str | None:
+    """Say what is wrong with a value for a field; None when it may be used."""
+    try:
+        _READERS[item.kind](item, value)
+    except _WrongValueError as error:
+        return str(error)
+    return None
 
 
 class _WrongValueError(Exception):

@@ -135,6 +135,9 @@ def _build_connection_type(item: ConnectionType) -> dict[str, Any]:
 def _build_field(item: Field) -> dict[str, Any]:
     """Return one extra field; ``string`` without ``null`` is what Airflow's form takes for required.
 
+    It has no ``default``: as soon as one field is changed, Airflow's form saves the defaults of all others as if
+    they had been typed, and what a connector knows about a field counts only where the connection leaves it empty.
+
     An object is asked for as JSON text: inside a real object, Airflow masks keys such as ``password``, whatever
     they hold, and what it shows as ``***`` nobody can edit. Text it leaves alone.
     """
@@ -148,8 +151,6 @@ def _build_field(item: Field) -> dict[str, Any]:
         schema.update(type=[kind, "boolean", "null"], format="multiline")
     if item.choices:
         schema["enum"] = list(item.choices)
-    if item.default is not None:
-        schema["default"] = item.default
     if item.section:
         schema["section"] = item.section
     if item.minimum is not None:
@@ -167,5 +168,11 @@ def _label(item: Field) -> str:
 
 
 def _describe(item: Field) -> str:
-    """Return the help text with the example in it: Airflow's form shows no placeholder in an extra field."""
-    return f"{item.description} Example: {item.placeholder}" if item.placeholder else item.description
+    """Return the help text with default and example in it: Airflow's form shows no placeholder in an extra field."""
+    empty = f" Empty: {_show(item.default)}." if item.default not in (None, False) else ""
+    example = f" Example: {item.placeholder}" if item.placeholder else ""
+    return f"{item.description}{empty}{example}"
+
+
+def _show(default: Any) -> str:
+    return f"{default:g}" if isinstance(default, float) else str(default)

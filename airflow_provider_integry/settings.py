@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
@@ -36,6 +36,7 @@ from airflow_provider_integry.errors import (
     UnknownConnectionTypeError,
     UrlNotAllowedError,
 )
+from airflow_provider_integry.field_defaults import merge_profile, resolve_paths
 from airflow_provider_integry.field_values import FieldValues, read_extra, read_fields
 from airflow_provider_integry.secret import Secret
 from airflow_provider_integry.urls import check_url
@@ -145,8 +146,15 @@ def read_connection(connection: Any) -> RawConnection:
     )
 
 
-def parse_connection(raw: RawConnection) -> ConnectionSettings:
+def parse_connection(
+    raw: RawConnection, find_profile: Callable[[str, str], Mapping[str, Any]] | None = None
+) -> ConnectionSettings:
     """Check a connection and return its settings.
+
+    Args:
+        raw: The connection's columns.
+        find_profile: Returns what a connector knows about the fields of a connection type, by the
+            connector's name and the type's; the connection's own fields win over it.
 
     Raises:
         UnknownConnectionTypeError: The type is not one of this provider's.
@@ -154,8 +162,14 @@ def parse_connection(raw: RawConnection) -> ConnectionSettings:
         ConnectionConfigError: Any other field is wrong; the error names it.
     """
     conn_type = _find_type(raw)
-    values = read_fields(raw.conn_id, conn_type, _columns(raw), read_extra(raw.conn_id, raw.extra))
+    extra = read_extra(raw.conn_id, raw.extra)
+    connector = extra.get("connector")
+    profile: Mapping[str, Any] = {}
+    if find_profile is not None and isinstance(connector, str) and connector.strip():
+        profile = find_profile(connector.strip(), conn_type.name)
+    values = read_fields(raw.conn_id, conn_type, _columns(raw), merge_profile(conn_type, profile, extra))
     base_url = _read_base_url(raw, values)
+    values = resolve_paths(raw.conn_id, profile, values, base_url)
     try:
         auth = build_auth(conn_type.name, values, base_url)
         return ConnectionSettings(

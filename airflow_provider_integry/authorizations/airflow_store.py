@@ -11,6 +11,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from airflow_provider_integry import config
+from airflow_provider_integry.authorizations.build_settings import build_settings
 from airflow_provider_integry.authorizations.consent import Consents
 from airflow_provider_integry.authorizations.consents import ConsentStore
 from airflow_provider_integry.authorizations.crypto import check_key
@@ -22,7 +23,7 @@ from airflow_provider_integry.authorizations.refresh import Refresher
 from airflow_provider_integry.authorizations.store import AuthorizationStore
 from airflow_provider_integry.errors import StoreNotReadyError, StoreUnavailableError
 from airflow_provider_integry.secret import Secret
-from airflow_provider_integry.settings import ConnectionSettings, RawConnection, parse_connection, read_connection
+from airflow_provider_integry.settings import ConnectionSettings, RawConnection, read_connection
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -71,7 +72,7 @@ def read_settings(conn_id: str) -> ConnectionSettings | None:
         ConnectionConfigError: A field of it is missing or wrong.
     """
     raw = read_raw(conn_id)
-    return parse_connection(raw) if raw else None
+    return build_settings(raw) if raw else None
 
 
 def read_raw(conn_id: str) -> RawConnection | None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from airflow_provider_integry import config
+from airflow_provider_integry.authorizations.build_settings import find_connector
 from airflow_provider_integry.errors import ConnectionConfigError, UrlNotAllowedError
 from airflow_provider_integry.settings import ConnectionSettings
 from airflow_provider_integry.urls import check_url
@@ -28,10 +28,7 @@ def load_connector_of(settings: ConnectionSettings, name: str) -> Connector:
         ConnectorFormatError: Its description is wrong.
         ConnectionConfigError: It is for other connection types.
     """
-    # Lazy for start-up cost: pydantic models and YAML are not needed to parse a DAG file.
-    from airflow_provider_integry.connectors import load_connector
-
-    connector = load_connector(name, folder=config.connectors_folder())
+    connector = find_connector(name)
     if connector.connection_types and settings.conn_type not in connector.connection_types:
         problem = (
             f"'{name}' works with {', '.join(connector.connection_types)}, but this connection is of type"

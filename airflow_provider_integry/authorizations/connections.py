@@ -13,9 +13,10 @@ from typing import Any
 
 from airflow_provider_integry import config
 from airflow_provider_integry.authorizations.airflow_store import read_raw, team_of
+from airflow_provider_integry.authorizations.build_settings import build_settings
 from airflow_provider_integry.connection_types import CONNECTION_TYPES_BY_NAME
 from airflow_provider_integry.errors import ConnectionConfigError, IntegryError
-from airflow_provider_integry.settings import ConnectionSettings, RawConnection, parse_connection
+from airflow_provider_integry.settings import ConnectionSettings, RawConnection
 
 _PREFIX = "AIRFLOW_CONN_"
 PAGE_ROWS = 500
@@ -123,7 +124,7 @@ def _check_row(row: Any) -> FoundConnection:
 
 def _check(raw: RawConnection, team: str | None) -> FoundConnection:
     try:
-        settings = parse_connection(raw)
+        settings = build_settings(raw)
     except ConnectionConfigError as error:
         return FoundConnection(raw.conn_id, team, raw.conn_type, error=error)
     return FoundConnection(raw.conn_id, team, settings.conn_type, settings)

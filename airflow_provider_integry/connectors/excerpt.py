@@ -16,10 +16,17 @@ _MESSAGE_PLACES = (
     "errors[0].message",
     "errors[0].detail",
     "errors[0]",
+    "errorMessages[0]",
     "detail",
     "detail[0].msg",
     "detail.message",
+    "error_message",
+    "ErrorMessage",
+    "errorSummary",
     "title",
+    "description",
+    "err",
+    "errors",
     "[0].message",
 )
 

@@ -76,6 +76,13 @@ def load_connector(name_or_path: str, *, folder: Folder = None) -> Connector:
     raise _not_found(name_or_path, folder)
 
 
+def find_file(name_or_path: str, folder: Folder) -> Path | None:
+    """Return the file that a name or path stands for: the path itself, or a file of `folder`; None for others."""
+    if _is_path(name_or_path):
+        return Path(name_or_path)
+    return _file_in(folder, name_or_path) if is_slug(name_or_path) else None
+
+
 def parse_connector(text: str, source: str) -> Connector:
     """Return the connector that a YAML (or JSON) text describes.
 

@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, StrictStr, model_validator
 
 from airflow_provider_integry.connectors.answer_rules import AnswerSchema, ErrorRules
+from airflow_provider_integry.connectors.auth_profiles import Profile, find_profile_problems
 from airflow_provider_integry.connectors.checks import (
     check_body,
     check_host,
@@ -203,6 +204,8 @@ class Connector(SpecModel):
             differs per account.
         hosts: Further hosts (``host`` or ``host:port``, https) a credential may go to.
         connection_types: Connection types that work with it; all when left out.
+        auth: By connection type, what the connections' fields are where they are empty: endpoints,
+            scopes, the header of a key ...
         user_info: Request that names the account.
         headers: Static headers of every request.
         errors: What errors of the API say beside their status.
@@ -218,6 +221,7 @@ class Connector(SpecModel):
     base_url: Annotated[StrictStr, AfterValidator(_check_base_url)] | None = None
     hosts: tuple[StrictStr, ...] = ()
     connection_types: tuple[ConnectionType, ...] | None = None
+    auth: dict[ConnectionType, Profile] = Field(default_factory=dict)
     user_info: UserInfoSpec | None = None
     headers: StaticHeaders = Field(default_factory=dict)
     errors: ErrorRules | None = None
@@ -232,6 +236,15 @@ class Connector(SpecModel):
                 raise problem(("activities", name), f"is no activity name; {IDENTIFIER_RULE}")
         for index, host in enumerate(self.hosts):
             check_host(host, ("hosts", index))
+        return self
+
+    @model_validator(mode="after")
+    def _check_auth(self) -> Connector:
+        for conn_type in self.auth:
+            if self.connection_types is not None and conn_type not in self.connection_types:
+                raise problem(("auth", conn_type), "is not among this connector's 'connection_types'; add it there")
+        for path, sentence in find_profile_problems(dict(self.auth), has_base_url=self.base_url is not None):
+            raise problem(("auth", *path), sentence)
         return self
 
     @model_validator(mode="after")

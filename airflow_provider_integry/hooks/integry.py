@@ -14,6 +14,7 @@ from airflow_provider_integry.auth.credentials import ApiKey, BearerToken, DPoPT
 from airflow_provider_integry.auth.oauth1_consent import OAuth1Consent
 from airflow_provider_integry.auth.oauth2 import GIVEN_GRANTS, OAuth2Settings
 from airflow_provider_integry.auth.readiness import Readiness
+from airflow_provider_integry.authorizations.build_settings import build_settings, needs_files
 from airflow_provider_integry.authorizations.echoes import EchoFilter
 from airflow_provider_integry.errors import (
     AuthorizationError,
@@ -25,7 +26,7 @@ from airflow_provider_integry.hooks.activities import RunsActivities, judged
 from airflow_provider_integry.hooks.masking import TaskMasker
 from airflow_provider_integry.hooks.probe import Findings, find_readiness
 from airflow_provider_integry.hooks.watched import WatchedSource
-from airflow_provider_integry.settings import ConnectionSettings, parse_connection, read_connection
+from airflow_provider_integry.settings import ConnectionSettings, read_connection
 
 if TYPE_CHECKING:
     from requests.auth import AuthBase
@@ -95,7 +96,10 @@ class IntegryHook(RunsActivities, BaseHook):
     async def asettings(self) -> ConnectionSettings:
         """Return the checked connection without blocking the event loop."""
         if self._settings is None:
-            self._settings = self._accept(await self.aget_connection(self.integry_conn_id))
+            connection = await self.aget_connection(self.integry_conn_id)
+            # A connector is a file: reading it would block the loop.
+            is_slow = needs_files(read_connection(connection))
+            self._settings = await asyncio.to_thread(self._accept, connection) if is_slow else self._accept(connection)
         return self._settings
 
     @property
@@ -267,7 +271,7 @@ class IntegryHook(RunsActivities, BaseHook):
     # -- inside ------------------------------------------------------------------------------------
 
     def _accept(self, connection: Any) -> ConnectionSettings:
-        settings = parse_connection(read_connection(connection))
+        settings = build_settings(read_connection(connection))
         own = type(self).conn_type
         if own not in (IntegryHook.conn_type, settings.conn_type):
             problem = f"is '{settings.conn_type}', but this hook is for '{own}'; use IntegryHook for any type"

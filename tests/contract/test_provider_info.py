@@ -99,10 +99,8 @@ def test_each_extra_field_is_a_json_schema_with_words_for_people(kind, name, fie
     assert field["label"]
     assert field["label"][0].isupper() or field["label"].startswith("http")
     assert field["description"].rstrip().endswith((".", ")")) or " Example: " in field["description"]
-    if "default" in schema:
-        jsonschema.validate(schema["default"], schema)
-    if "enum" in schema:
-        assert schema.get("default") in schema["enum"]
+    # Airflow's form would save it as if it had been typed, over what a connector knows.
+    assert "default" not in schema
 
 
 @pytest.mark.parametrize(("kind", "name", "field"), FIELDS)
