@@ -245,6 +245,13 @@ class IntegryHook(RunsActivities, BaseHook):
         hook._echoes.add(self.settings.secrets)  # noqa: SLF001 - of the same class
         return hook
 
+    def with_settings(self, settings: ConnectionSettings) -> IntegryHook:
+        """Take a connection that was looked up already, as commands do, and return the hook."""
+        self._settings = settings
+        self._masker.mask(settings.secrets)
+        self._echoes.add(settings.secrets)
+        return self
+
     def test_connection(self) -> tuple[bool, str]:
         """Call the user-information endpoint: what the Test button of the connection form shows.
 

@@ -11,6 +11,7 @@ from airflow_provider_integry.connectors.openapi.schemas import Schemas
 USUAL = ("data", "items", "results", "records", "values", "value", "entries", "objects", "list", "content", "rows")
 # Of these, an answer may have a list beside its records.
 _BESIDE = frozenset({"errors", "warnings", "links", "_links", "included", "messages", "meta", "metadata"})
+_OF_A_RECORD = frozenset({"id", "gid", "uuid", "key", "name", "email", "createdat"})
 MAX_LEVELS = 3
 
 
@@ -58,11 +59,18 @@ def find_records(schemas: Schemas, answer: Any, path: str) -> str | None:
     lists = [one for one in list_fields(schemas, top, 2) if _is_list(one.schema) and one.path[-1] not in _BESIDE]
     named = [plain_name(part) for part in path.split("/") if part and not part.startswith("{")][-1:]
     for wanted in (named, [*map(plain_name, USUAL)]):
-        for one in lists:
-            if one.name in wanted:
-                return one.expression
+        found = [one for one in lists if one.name in wanted]
+        nearest = [one for one in found if len(one.path) == len(found[0].path)]
+        # An answer with 'albums.items' beside 'artists.items' has no records of one kind.
+        if len(nearest) == 1 or (nearest and len(nearest[0].path) == 1):
+            return nearest[0].expression
+        if nearest:
+            return None
     of_objects = [one for one in lists if len(one.path) == 1 and _holds_objects(schemas, one)]
-    return of_objects[0].expression if len(of_objects) == 1 and path.rstrip("/")[-1:] != "}" else None
+    # What has an id of its own is one record, which happens to hold a list.
+    is_record = bool(_OF_A_RECORD & {plain_name(name) for name in top.get("properties") or {}})
+    is_collection = len(of_objects) == 1 and not is_record and path.rstrip("/")[-1:] != "}"
+    return of_objects[0].expression if is_collection else None
 
 
 def plain_name(name: str) -> str:

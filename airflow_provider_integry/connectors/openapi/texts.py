@@ -12,7 +12,9 @@ _NOT_WORD = re.compile(r"[^A-Za-z0-9]+")
 _TAG = re.compile(r"<[^>]{0,200}>")
 _LINK = re.compile(r"!?\[([^\]]*)\]\([^)]*\)")
 _SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z(`'\"])")
-_DOCS_ONLY = re.compile(r"[*_`#>]{1,3}(?=\S)|(?<=\S)[*_`]{1,3}")
+_DOCS_ONLY = re.compile(
+    r"[*`]{1,3}|(?:(?<=\s)|^)[_#>]{1,4}(?=\S)|(?:(?<=\s)|^)[#>]{1,4}\s|(?<=[^\s_])_{1,2}(?=\s|[.,;:]|$)"
+)
 
 
 def build_name(text: str, *, fallback: str = "value") -> str:
