@@ -14,12 +14,13 @@ from collections.abc import Mapping
 from pydantic import JsonValue
 
 from airflow_provider_integry.auth.wire import HttpRequest, HttpResponse
+from airflow_provider_integry.connectors.answers import decode
 from airflow_provider_integry.connectors.draft import Draft
 from airflow_provider_integry.connectors.failures import build_status_error
 from airflow_provider_integry.connectors.paginate import Page, Pager, SinglePager, build_pager
 from airflow_provider_integry.connectors.paging import NoPaging
 from airflow_provider_integry.connectors.render import build_draft
-from airflow_provider_integry.connectors.select import decode_answer, select_output, select_records
+from airflow_provider_integry.connectors.select import select_output, select_records
 from airflow_provider_integry.connectors.spec import Connector, Query
 from airflow_provider_integry.connectors.values import find_activity
 from airflow_provider_integry.errors import PagingError
@@ -77,6 +78,11 @@ class ActivityCall:
         return isinstance(self._activity, Query)
 
     @property
+    def is_file(self) -> bool:
+        """Whether the answer is to be written to a file as it comes."""
+        return self._activity.answer == "file"
+
+    @property
     def pages(self) -> int:
         """Pages received so far."""
         return self._pages
@@ -103,13 +109,13 @@ class ActivityCall:
             raise build_status_error(self._name, response, now)
         if isinstance(self._activity, Query):
             return self._receive_page(response)
-        answer = decode_answer(self._name, response, may_be_empty=True)
+        answer = decode(self._name, self._activity, response, may_be_empty=True)
         output = select_output(self._name, self._activity.result, answer)
         self._request = None
         return output
 
     def _receive_page(self, response: HttpResponse) -> list[JsonValue]:
-        answer = decode_answer(self._name, response)
+        answer = decode(self._name, self._activity, response)
         records = select_records(self._name, self._activity.result, answer)
         if self._pages and records and response.body == self._last_body:
             raise PagingError(
