@@ -17,6 +17,7 @@ from airflow_provider_integry.cli.command import command
 from airflow_provider_integry.cli.values import parse_arguments
 from airflow_provider_integry.connectors.run import ActivityCall
 from airflow_provider_integry.connectors.values import find_activity
+from airflow_provider_integry.hooks.files import save_answer
 from airflow_provider_integry.hooks.integry import IntegryHook
 from airflow_provider_integry.hooks.records import RecordWriter
 
@@ -46,6 +47,9 @@ def run(args: Namespace) -> None:
 
 
 def _run(hook: IntegryHook, call: ActivityCall, args: Namespace) -> None:
+    if call.is_file:
+        _save(hook, call, args)
+        return
     if args.output_file:
         with RecordWriter(_as_url(args.output_file)) as writer:
             for page in _pages(hook, call, args):
@@ -61,6 +65,12 @@ def _run(hook: IntegryHook, call: ActivityCall, args: Namespace) -> None:
         sys.stdout.buffer.flush()
         count += len(page)
     print(f"{count} records in {call.pages} pages.", file=sys.stderr)
+
+
+def _save(hook: IntegryHook, call: ActivityCall, args: Namespace) -> None:
+    if not args.output_file:
+        raise SystemExit(f"Activity '{args.activity}' answers with a file; say where it goes with --output-file.")
+    print(json.dumps(save_answer(hook, call, _as_url(args.output_file))))
 
 
 def _pages(hook: IntegryHook, call: ActivityCall, args: Namespace) -> Iterator[Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 from airflow_provider_integry.connectors.inputs import Input
@@ -13,7 +14,8 @@ def parse_arguments(specs: Mapping[str, Input], arguments: Iterable[str]) -> dic
     """Return inputs by name.
 
     ``name=value`` is text where the input takes text, and JSON where it does not; ``name:=value`` is
-    JSON in any case. What is unknown or ill-typed is told by the activity's own checks.
+    JSON in any case; ``name=@path`` is a file where the input is one. What is unknown or ill-typed is
+    told by the activity's own checks.
 
     Args:
         specs: Inputs of the activity.
@@ -36,7 +38,9 @@ def parse_arguments(specs: Mapping[str, Input], arguments: Iterable[str]) -> dic
 
 
 def _parse(name: str, text: str, spec: Input | None, *, is_json: bool) -> Any:
-    if not is_json and (spec is None or _takes_text(spec)):
+    if not is_json and spec is not None and spec.file and text.startswith("@"):
+        return {"path": text[1:] if "://" in text else Path(text[1:]).absolute().as_uri()}
+    if not is_json and (spec is None or spec.file or _takes_text(spec)):
         return text
     try:
         return json.loads(text)

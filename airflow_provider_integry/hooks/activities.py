@@ -12,6 +12,8 @@ from airflow_provider_integry.errors import CredentialsRejectedError, HttpStatus
 from airflow_provider_integry.settings import ConnectionSettings
 
 if TYPE_CHECKING:
+    import requests
+
     from airflow_provider_integry.auth.wire import HttpRequest, HttpResponse
     from airflow_provider_integry.connectors import Connector
     from airflow_provider_integry.connectors.run import ActivityCall
@@ -69,7 +71,18 @@ class RunsActivities:
         # Lazy for start-up cost: pydantic models and jsonschema are not needed to parse a DAG file.
         from airflow_provider_integry.connectors.run import ActivityCall
 
-        return ActivityCall(self.connector, activity, inputs or {}, base_url=self._base_url())
+        given = self._with_files(activity, inputs or {})
+        return ActivityCall(self.connector, activity, given, base_url=self._base_url())
+
+    def _with_files(self, activity: str, inputs: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return the inputs with the bytes of the files that they name."""
+        found = self.connector.activities.get(activity)
+        if found is None or not any(spec.file for spec in found.inputs.values()):
+            return inputs
+        # Lazy for start-up cost: Airflow's object storage is needed by few activities.
+        from airflow_provider_integry.hooks.files import read_files
+
+        return read_files(activity, found.inputs, inputs)
 
     def pages(self, call: ActivityCall) -> Generator[Any, None, None]:
         """Run a call and give what each answer holds: a page of records, or the one output."""
@@ -94,6 +107,22 @@ class RunsActivities:
         headers = dict(request.headers)
         response = self.get_conn().request(request.method, request.url, headers=headers, data=request.body)
         return self._echoes.blank(to_response(response))
+
+    def open_answer(self, call: ActivityCall) -> requests.Response:
+        """Send the request of a call, and return its answer unread.
+
+        Raises:
+            ActivityError: It is a failure.
+        """
+        from airflow_provider_integry.transport.sync import to_response
+
+        request = call.request
+        assert request is not None, "the call is complete"
+        headers = dict(request.headers)
+        response = self.get_conn().request(request.method, request.url, headers=headers, data=request.body, stream=True)
+        if not response.ok:
+            self._receive(call, self._echoes.blank(to_response(response)))
+        return response
 
     def _receive(self, call: ActivityCall, response: HttpResponse) -> Any:
         with self._refusals():

@@ -33,7 +33,7 @@ class IntegryActivityOperator(BaseOperator):
         account: Which of several accounts of that end user. (templated)
         output_path: Object-storage URL (``s3://conn@bucket/key.jsonl``, ``file:///…``) to which
             records are streamed as JSON lines, one page in memory at a time; None returns them
-            through XCom. (templated)
+            through XCom. An answer that is a file is written there as it comes. (templated)
         deferrable: Whether a query with `output_path` runs in the triggerer, without a worker slot;
             None for Airflow's option [operators] default_deferrable. The triggerer must be able to
             write `output_path` (``file://`` needs a disk that it shares with the workers). Actions,
@@ -41,7 +41,8 @@ class IntegryActivityOperator(BaseOperator):
         kwargs: Arguments of `BaseOperator`.
     Returns:
         Without `output_path`: the action's output, or the list of all records. With it: ``{"path":
-        …, "records": number of lines, "bytes": size of the file}``.
+        …, "records": number of lines, "bytes": size of the file}``, and for an answer that is a file
+        ``{"path": …, "bytes": …, "content_type": …}``.
     """
 
     template_fields: Sequence[str] = (
@@ -136,8 +137,13 @@ class IntegryActivityOperator(BaseOperator):
     def _collect(self, hook: IntegryHook, call: ActivityCall) -> Any:
         # Lazy for start-up cost: not needed to parse a DAG file.
         from airflow_provider_integry import config
+        from airflow_provider_integry.errors import OutputPathError
         from airflow_provider_integry.hooks.records import XComBudget
 
+        if call.is_file:
+            raise OutputPathError(
+                "", f"is empty, and activity '{self.activity}' answers with a file; say where it goes"
+            )
         budget = XComBudget(self.activity, config.max_xcom_bytes())
         if not call.is_query:
             output = next(hook.pages(call))
@@ -154,8 +160,18 @@ class IntegryActivityOperator(BaseOperator):
         # Lazy for start-up cost: Airflow's object storage is not needed to parse a DAG file.
         from airflow_provider_integry.hooks.records import RecordWriter
 
+        if call.is_file:
+            return self._save(hook, call, output_path)
         with RecordWriter(output_path) as writer:
             for page in hook.pages(call):
                 writer.write(page if call.is_query else [page])
         self.log.info("Activity %s: %d records written to %s.", self.activity, writer.records, output_path)
         return writer.summary()
+
+    def _save(self, hook: IntegryHook, call: ActivityCall, output_path: str) -> dict[str, Any]:
+        # Lazy for start-up cost, as above.
+        from airflow_provider_integry.hooks.files import save_answer
+
+        summary = save_answer(hook, call, output_path)
+        self.log.info("Activity %s: %d bytes written to %s.", self.activity, summary["bytes"], output_path)
+        return summary
