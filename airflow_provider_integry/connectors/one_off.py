@@ -35,7 +35,7 @@ class Content:
     """What a request carries.
 
     Attributes:
-        params: Query; lists are repeated, mappings become ``a[b]``.
+        query: Query; lists are repeated, mappings become ``a[b]``.
         headers: Headers.
         json: Body as JSON.
         form: Fields of a form.
@@ -43,7 +43,7 @@ class Content:
         body: Raw body: text, or a file.
     """
 
-    params: Mapping[str, Any] | None = None
+    query: Mapping[str, Any] | None = None
     headers: Mapping[str, str] | None = None
     json: Any = None
     form: Mapping[str, Any] | None = None
@@ -63,7 +63,7 @@ def build_one_off(method: str, path: str, content: Content, options: Mapping[str
         InvalidInputError: Several bodies are given.
     """
     made = _Maker()
-    for name, value in (content.params or {}).items():
+    for name, value in (content.query or {}).items():
         made.add(name, "query", value, style="brackets" if isinstance(value, Mapping) else "repeat")
     for name, text in (content.headers or {}).items():
         made.add(name, "header", text)

@@ -23,7 +23,7 @@ class IntegryRequestOperator(IntegryActivityOperator):
         integry_conn_id: The Airflow connection. (templated)
         path: Path below the base URL; a whole URL only on a host of the connection. (templated)
         method: HTTP method. (templated)
-        params: Query. A list is sent as ``a=1&a=2``, a mapping as ``a[b]=1``. (templated)
+        query: Query. A list is sent as ``a=1&a=2``, a mapping as ``a[b]=1``. (templated)
         headers: Headers beside the connection's. (templated)
         json: Body as JSON. (templated)
         form: Fields of a form. (templated)
@@ -50,7 +50,7 @@ class IntegryRequestOperator(IntegryActivityOperator):
         "integry_conn_id",
         "path",
         "method",
-        "params",
+        "query",
         "headers",
         "json",
         "form",
@@ -64,7 +64,7 @@ class IntegryRequestOperator(IntegryActivityOperator):
             if name not in ("integry_conn_id", "activity", "inputs")
         ),
     )
-    template_fields_renderers = dict.fromkeys(("params", "headers", "json", "form", "paging"), "json")
+    template_fields_renderers = dict.fromkeys(("query", "headers", "json", "form", "paging"), "json")
 
     def __init__(  # noqa: PLR0913 - one argument for each part of a request
         self,
@@ -72,7 +72,7 @@ class IntegryRequestOperator(IntegryActivityOperator):
         integry_conn_id: str,
         path: str,
         method: str = "GET",
-        params: Mapping[str, Any] | None = None,
+        query: Mapping[str, Any] | None = None,
         headers: Mapping[str, str] | None = None,
         json: Any = None,
         form: Mapping[str, Any] | None = None,
@@ -87,7 +87,7 @@ class IntegryRequestOperator(IntegryActivityOperator):
         super().__init__(integry_conn_id=integry_conn_id, activity="request", **kwargs)
         self.path = path
         self.method = method
-        self.params = params
+        self.query = query
         self.headers = headers
         self.json = json
         self.form = form
@@ -132,7 +132,7 @@ class IntegryRequestOperator(IntegryActivityOperator):
         # Lazy for start-up cost, as above.
         from airflow_provider_integry.connectors.one_off import Content
 
-        return Content(self.params, self.headers, self.json, self.form, self.files, self.body)
+        return Content(self.query, self.headers, self.json, self.form, self.files, self.body)
 
     def _options(self) -> dict[str, Any]:
         return {
