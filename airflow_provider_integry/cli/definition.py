@@ -70,7 +70,7 @@ DOCUMENT = Arg(
 NAME = Arg(("--name",), help="Name of the connector (default: made of the document's title)", metavar="NAME")
 OPERATION = Arg(
     ("--operation",),
-    help="Take this operation, by its id or as 'GET /path'; may be repeated (default: all)",
+    help="Take this operation, by its id or as 'GET /path'; '*' stands for anything; may be repeated (default: all)",
     metavar="ID",
     action="append",
 )

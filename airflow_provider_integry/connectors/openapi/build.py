@@ -6,6 +6,7 @@ import difflib
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
@@ -43,7 +44,7 @@ class Choice:
     """What of a document becomes part of the connector; everything when nothing is chosen.
 
     Attributes:
-        operations: Ids of operations, or ``GET /path``.
+        operations: Ids of operations, or ``GET /path``; ``*`` stands for anything.
         tags: Tags of operations.
         with_deprecated: Whether operations that the document calls deprecated come along.
     """
@@ -143,7 +144,7 @@ class _Import:
             if not self._is_chosen(names, raw):
                 continue
             found = True
-            wanted -= names
+            wanted -= {pattern for pattern in wanted if _fits(names, pattern)}
             try:
                 yield read_operation(self._refs, path, method, item, raw)
             except UnresolvedError as error:
@@ -155,7 +156,7 @@ class _Import:
             raise ApiDescriptionError(self._source, _unknown("tag", (*self._choice.tags, "")[0], tags))
 
     def _is_chosen(self, names: set[str], raw: dict[str, Any]) -> bool:
-        if names & set(self._choice.operations):
+        if any(_fits(names, pattern) for pattern in self._choice.operations):
             return True
         if raw.get("deprecated") is True and not self._choice.with_deprecated:
             return False
@@ -177,10 +178,9 @@ class _Import:
     def _activity(self, operation: Operation, access: Access) -> tuple[dict[str, Any], list[str]]:
         request = build_request(operation, self._schemas, access.names)
         records = find_records(self._schemas, operation.answer, operation.path)
-        is_query = operation.method == "GET" and records is not None
+        answer = _answer_of(operation)
+        is_query = answer.get("answer") == "csv" or (operation.method == "GET" and records is not None)
         guess = guess_paging(operation, self._schemas) if is_query else None
-        if operation.method == "GET" and records is None and not _is_json(operation):
-            raise LeftOutError(f"answers with {', '.join(operation.answer_types[:3])}, which is no JSON")
         for note in request.notes:
             self._notes.append((operation.title, note))
         inputs = {
@@ -195,6 +195,7 @@ class _Import:
             **method,
             "path": self._place(operation, request.path),
             **request.settings,
+            **answer,
             **({"inputs": inputs} if inputs else {}),
             **({"result": records} if is_query and records else {}),
             **({"paging": guess.paging} if guess else {}),
@@ -304,6 +305,11 @@ class _Import:
         )
 
 
+def _fits(names: set[str], pattern: str) -> bool:
+    # Braces of a path mean nothing here; brackets would.
+    return any(name == pattern or fnmatchcase(name, pattern.replace("[", "[[]")) for name in names if name)
+
+
 def _find_problem(activity: dict[str, Any]) -> str | None:
     """Say why no connector may have this activity; None when it may."""
     try:
@@ -316,12 +322,14 @@ def _find_problem(activity: dict[str, Any]) -> str | None:
     return None
 
 
-def _is_json(operation: Operation) -> bool:
-    return (
-        not operation.answer_types
-        or operation.answer is not None
-        or any("json" in one for one in operation.answer_types)
-    )
+def _answer_of(operation: Operation) -> dict[str, str]:
+    """Return the key `answer` of an activity; empty for JSON, and where nothing is said."""
+    kinds = [kind.split(";")[0].strip().lower() for kind in operation.answer_types]
+    if not kinds or operation.answer is not None or any("json" in kind or kind == "*/*" for kind in kinds):
+        return {}
+    if "text/csv" in kinds and operation.method == "GET":
+        return {"answer": "csv"}
+    return {"answer": "text" if all(kind.startswith("text/") for kind in kinds) else "file"}
 
 
 def _texts_of(operation: Operation) -> dict[str, str]:

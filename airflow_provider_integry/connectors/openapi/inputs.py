@@ -101,10 +101,10 @@ class _Builder:
         if one.place == "header" and header_name_problem(one.name):
             self._leave_out(f"header '{one.name}'", is_required=one.is_required)
             return
-        schema = self._schemas.merged(one.schema)
+        schema = self._schemas.given(one.schema)
         if one.is_json:
             self._put(one.name, one.place, {"type": "string"}, f"JSON text. {one.description}", one.is_required)
-        elif one.place == "query" and (schema.get("type") == "object" or "properties" in schema):
+        elif one.place == "query" and _is_object(schema):
             self._add_object(one, schema)
         else:
             self._put(
@@ -118,6 +118,10 @@ class _Builder:
 
     def _add_object(self, one: Parameter, schema: dict[str, Any]) -> None:
         properties = schema.get("properties")
+        if one.style == "deepObject" and not (isinstance(properties, dict) and self._are_scalars(properties)):
+            # As most servers that know nesting in a query read it.
+            self._put(one.name, "query", schema, one.description, one.is_required, style="brackets")
+            return
         if not isinstance(properties, dict) or one.style not in ("deepObject", "form"):
             self._leave_out(f"query parameter '{one.name}', an object", is_required=one.is_required)
             return
@@ -125,11 +129,15 @@ class _Builder:
         for name, raw in properties.items():
             inner = self._schemas.merged(raw)
             wire = f"{one.name}[{name}]" if one.style == "deepObject" else str(name)
-            if inner.get("type") == "object" or "properties" in inner:
+            if _is_object(inner):
                 self._leave_out(f"query parameter '{wire}', an object", is_required=False)
                 continue
             is_required = one.is_required and name in needed
             self._put(wire, "query", raw, str(inner.get("description") or ""), is_required)
+
+    def _are_scalars(self, properties: dict[str, Any]) -> bool:
+        found = [self._schemas.merged(raw) for raw in properties.values()]
+        return bool(found) and not any(_is_object(one) or one.get("type") == "array" for one in found)
 
     def _leave_out(self, what: str, *, is_required: bool) -> None:
         if is_required:
@@ -147,11 +155,11 @@ class _Builder:
             if kind not in ("application/json", "text/json", "*/*", "application/*"):
                 self._request.settings["headers"] = {"Content-Type": kind}
             self._add_fields(body, is_nested=True)
-        elif kind == "application/x-www-form-urlencoded":
-            self._request.settings["body_format"] = "form"
+        elif kind in ("application/x-www-form-urlencoded", "multipart/form-data"):
+            self._request.settings["body_format"] = "form" if kind.endswith("urlencoded") else "multipart"
             self._add_fields(body, is_nested=False)
         else:
-            raise LeftOutError(f"takes a body of type '{kind}', which an activity cannot send")
+            self._add_raw(body)
 
     def _add_fields(self, body: Body, *, is_nested: bool) -> None:
         schema = self._schemas.merged(body.schema)
@@ -164,15 +172,17 @@ class _Builder:
         for name, raw in _first(shown, required):
             is_required = body.is_required and name in required
             inner = self._schemas.merged(raw)
-            if not is_nested and not _is_form_value(self._schemas, inner):
-                self._leave_out(f"form field '{name}', an object", is_required=is_required)
-                continue
-            self._put(str(name), "body", raw, str(inner.get("description") or ""), is_required)
+            style = {} if is_nested or _is_form_value(self._schemas, inner) else {"style": "brackets"}
+            if self._is_file(inner):
+                style = {"file": True}
+            self._put(str(name), "body", raw, str(inner.get("description") or ""), is_required, **style)
         if len(shown) > MAX_BODY_INPUTS:
             self._request.notes.append(f"{len(shown) - MAX_BODY_INPUTS} further fields of the body are left out")
 
     def _add_whole(self, body: Body, *, is_nested: bool) -> None:
         schema = self._schemas.simplify(body.schema)
+        if self._request.settings.get("body_format") == "multipart":
+            raise LeftOutError("takes a multipart form whose parts the document does not name")
         if not is_nested:
             schema = {"type": "object"}
         key = build_unique("body", self._taken)
@@ -184,6 +194,26 @@ class _Builder:
             "schema": schema,
         }
 
+    def _add_raw(self, body: Body) -> None:
+        self._request.settings["body_format"] = "raw"
+        if not body.media_type.endswith("*"):
+            self._request.settings["headers"] = {"Content-Type": body.media_type}
+        is_text = body.media_type.startswith("text/") or body.media_type.endswith("xml")
+        self._request.inputs[build_unique("body", self._taken)] = {
+            "in": "body",
+            "whole": True,
+            **({"type": "string"} if is_text else {"file": True}),
+            **({"required": True} if body.is_required else {}),
+            **_description(body.description),
+        }
+
+    def _is_file(self, schema: dict[str, Any]) -> bool:
+        if self._request.settings.get("body_format") != "multipart":
+            return False
+        # OpenAPI 3.1 says so by leaving out what kind of text it would be.
+        is_binary = "contentMediaType" in schema and "contentEncoding" not in schema
+        return schema.get("format") == "binary" or schema.get("type") == "file" or is_binary
+
     def _put(
         self,
         name: str,
@@ -194,8 +224,9 @@ class _Builder:
         **more: Any,
     ) -> str:
         key = build_unique(build_key(name), self._taken)
-        plain = self._schemas.simplify(schema)
-        if place != "body":
+        wanted = schema if place == "body" else self._schemas.given(schema)
+        plain = {} if more.get("file") else self._schemas.simplify(wanted)
+        if place != "body" and more.get("style") != "brackets":
             plain = _flat_schema(plain)
         told = description or str(self._schemas.merged(schema).get("description") or "")
         self._request.inputs[key] = {
@@ -238,12 +269,17 @@ def _is_flat(schema: dict[str, Any], properties: dict[str, Any], *, is_nested: b
 
 
 def _is_form_value(schemas: Schemas, schema: dict[str, Any]) -> bool:
-    if schema.get("type") == "object" or "properties" in schema:
+    if _is_object(schema):
         return False
     if schema.get("type") != "array":
-        return True
+        # Alternatives of which one is an object, as some make any field clearable.
+        return not any(_is_object(schemas.merged(one)) for one in schema.get("anyOf") or schema.get("oneOf") or ())
     items = schemas.merged(schema.get("items"))
-    return items.get("type") not in ("object", "array") and "properties" not in items
+    return items.get("type") != "array" and not _is_object(items)
+
+
+def _is_object(schema: dict[str, Any]) -> bool:
+    return schema.get("type") == "object" or "properties" in schema
 
 
 def _wire_schema(one: Parameter, schema: dict[str, Any]) -> dict[str, Any]:

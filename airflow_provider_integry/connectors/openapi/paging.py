@@ -98,7 +98,7 @@ class _Guesser:
         param = self._first(_PAGES)
         if param is None or not self._is_number(param):
             return None
-        schema = self._schemas.merged(param.schema)
+        schema = self._schemas.given(param.schema)
         paging: dict[str, Any] = {"kind": "page", "param": param.name}
         first = schema.get("minimum", schema.get("default"))
         if first == 0:
@@ -112,7 +112,7 @@ class _Guesser:
         if param is None or self._size is None or self._type(param) not in ("integer", "number"):
             return None
         paging: dict[str, Any] = {"kind": "offset", "param": param.name}
-        schema = self._schemas.merged(param.schema)
+        schema = self._schemas.given(param.schema)
         if schema.get("minimum") == 1 or schema.get("default") == 1:
             paging["start"] = 1
         self._add_totals(paging, with_pages=False)
@@ -135,7 +135,7 @@ class _Guesser:
 
     def _page_size(self, size: Parameter) -> int:
         """Return the largest page that the document allows, within reason; else the usual one."""
-        schema = self._schemas.merged(size.schema)
+        schema = self._schemas.given(size.schema)
         largest, usual = schema.get("maximum"), schema.get("default")
         if isinstance(largest, (int, float)) and largest >= 1:
             return min(int(largest), MAX_SIZE)
@@ -152,7 +152,7 @@ class _Guesser:
         return self._type(one) in ("integer", "number", "string", None)
 
     def _type(self, one: Parameter) -> object:
-        return self._schemas.merged(one.schema).get("type")
+        return self._schemas.given(one.schema).get("type")
 
 
 def _is_next_cursor(one: Field) -> bool:

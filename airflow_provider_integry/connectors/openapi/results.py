@@ -85,7 +85,7 @@ def _walk(schemas: Schemas, schema: Any, path: tuple[str, ...], levels: int) -> 
         return
     for name, raw in properties.items():
         below = (*path, str(name))
-        yield Field(below, schemas.merged(raw))
+        yield Field(below, schemas.given(raw))
         if levels > 1:
             yield from _walk(schemas, raw, below, levels - 1)
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from airflow_provider_integry.connectors.openapi.refs import References, UnresolvedError, reference_of
 
-MAX_LEVELS = 4
+MAX_LEVELS = 3
 MAX_PROPERTIES = 60
 _TYPES = ("string", "number", "integer", "boolean", "array", "object", "null")
 _NUMBERS = ("minimum", "maximum", "multipleOf")
@@ -38,6 +38,16 @@ class Schemas:
     def merged(self, schema: Any) -> dict[str, Any]:
         """Return a schema of the document with references followed and `allOf` joined, one level deep."""
         return self._merged(schema, ())
+
+    def given(self, schema: Any) -> dict[str, Any]:
+        """Return a schema as `merged` does, without the alternative null: what is not given is left out instead."""
+        node = self.merged(schema)
+        choices = node.get("anyOf") or node.get("oneOf")
+        if isinstance(choices, list):
+            left = [one for one in map(self.merged, choices) if one.get("type") != "null"]
+            if len(left) == 1:
+                return {**{key: value for key, value in node.items() if key not in ("anyOf", "oneOf")}, **left[0]}
+        return node
 
     def _merged(self, schema: Any, seen: tuple[str, ...]) -> dict[str, Any]:
         if (reference := reference_of(schema)) is not None:

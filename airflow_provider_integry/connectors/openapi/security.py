@@ -13,8 +13,8 @@ _FLOWS = {
     "authorizationCode": "authorization_code",
     "clientCredentials": "client_credentials",
     "implicit": "authorization_code",
-    "password": "password",
 }
+_URLS = {"authorizationUrl": "authorize_url", "tokenUrl": "exchange_url", "refreshUrl": "refresh_url"}
 
 
 @dataclass(frozen=True)
@@ -112,16 +112,14 @@ def _place(scheme: dict[str, Any]) -> str:
     return f"{scheme.get('in', 'header')} '{scheme.get('name', 'Authorization')}'"
 
 
-def _describe_flow(name: str, flow: dict[str, Any]) -> str:
+def _describe_flow(name: str, flow: dict[str, Any]) -> tuple[str, str]:
+    if name == "password":
+        return "integry_jwt", f"jwt_source login, login_url {flow.get('tokenUrl')}."
     parts = [f"grant_type {_FLOWS.get(name, name)}"]
-    for key, field in (
-        ("authorizationUrl", "authorize_url"),
-        ("tokenUrl", "exchange_url"),
-        ("refreshUrl", "refresh_url"),
-    ):
+    for key, field in _URLS.items():
         if flow.get(key):
             parts.append(f"{field} {flow[key]}")
     scopes = list(flow.get("scopes") or {})
     if scopes:
         parts.append(f"scopes among: {' '.join(scopes[:12])}{' …' if len(scopes) > 12 else ''}")
-    return ", ".join(parts)
+    return "integry_oauth2", ", ".join(parts)
