@@ -94,7 +94,8 @@ class _Loader(_BASE):  # type: ignore[misc, valid-type]  # the faster of two bas
 
 def _build_scalar(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> object:
     text = str(node.value)
-    if node.style is not None:
+    # Without quotes: None to PyYAML, empty to libyaml.
+    if node.style:
         return text
     try:
         return resolve_scalar(text)

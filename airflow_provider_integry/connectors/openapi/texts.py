@@ -9,7 +9,8 @@ MAX_NAME = 64
 MAX_SENTENCE = 160
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _NOT_WORD = re.compile(r"[^A-Za-z0-9]+")
-_TAG = re.compile(r"<[^>]{0,200}>")
+_BREAK = re.compile(r"</?(?:br|p|li|ul|ol|div|h\d|tr|td)\b[^>]{0,200}>", re.IGNORECASE)
+_TAG = re.compile(r"</?[A-Za-z][^>]{0,200}>")
 _LINK = re.compile(r"!?\[([^\]]*)\]\([^)]*\)")
 _SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z(`'\"])")
 _DOCS_ONLY = re.compile(
@@ -45,7 +46,8 @@ def build_operation_name(operation_id: str, method: str, path: str) -> str:
 
 def build_sentence(text: str, limit: int = MAX_SENTENCE) -> str:
     """Return the first sentence of a text, without markup, on one line."""
-    plain = html.unescape(_TAG.sub(" ", text))
+    plain = html.unescape(_BREAK.sub(" ", text))
+    plain = _TAG.sub("", plain)
     plain = _DOCS_ONLY.sub("", _LINK.sub(r"\1", plain))
     plain = " ".join("".join(char if char.isprintable() else " " for char in plain).split())
     first = _SENTENCE.split(plain, maxsplit=1)[0]

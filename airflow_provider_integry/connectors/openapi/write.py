@@ -15,9 +15,9 @@ from airflow_provider_integry.connectors.document import resolve_scalar
 
 MAX_WIDTH = 118
 # What may stand without quotes between braces, and what in a block.
-_PLAIN = re.compile(r"[A-Za-z0-9_/.$(<^][A-Za-z0-9_/.()$<>'+*=^~;|@!?\" -]*(?<! )", re.ASCII)
+_PLAIN = re.compile(r"[A-Za-z_/$(^][A-Za-z0-9_/.()$<>'+*=^~;|@!?\" -]*(?<! )", re.ASCII)
 _PLAIN_IN_BLOCK = re.compile(
-    r"[A-Za-z0-9_/.$(<^](?:[A-Za-z0-9_/.()$<>'+*=^~;|@!?\"{}\[\],&% -]|:(?! |$))*(?<! )", re.ASCII
+    r"[A-Za-z_/$(^](?:[A-Za-z0-9_/.()$<>'+*=^~;|@!?\"{}\[\],&% -]|:(?! |$))*(?<! )", re.ASCII
 )
 _UNPRINTABLE = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 
@@ -58,6 +58,9 @@ def write_comment(text: str, indent: int = 0, width: int = MAX_WIDTH) -> list[st
 
 
 def _means_text(text: str) -> bool:
+    # These are text here, and booleans to readers of YAML 1.1, which many editors are.
+    if text.lower() in ("y", "n", "yes", "no", "on", "off"):
+        return False
     try:
         return isinstance(resolve_scalar(text), str)
     except ValueError:
