@@ -253,6 +253,11 @@ class IntegryHook(RunsActivities, BaseHook):
         self._echoes.add(settings.secrets)
         return self
 
+    def with_connector(self, connector: Connector) -> IntegryHook:
+        """Take a connector that was loaded already, as tests do, and return the hook."""
+        self._connector, self._connector_name = connector, connector.name
+        return self
+
     def test_connection(self) -> tuple[bool, str]:
         """Call the user-information endpoint: what the Test button of the connection form shows.
 

@@ -16,9 +16,7 @@ from airflow_provider_integry.connectors.document import resolve_scalar
 MAX_WIDTH = 118
 # What may stand without quotes between braces, and what in a block.
 _PLAIN = re.compile(r"[A-Za-z_/$(^][A-Za-z0-9_/.()$<>'+*=^~;|@!?\" -]*(?<! )", re.ASCII)
-_PLAIN_IN_BLOCK = re.compile(
-    r"[A-Za-z_/$(^](?:[A-Za-z0-9_/.()$<>'+*=^~;|@!?\"{}\[\],&% -]|:(?! |$))*(?<! )", re.ASCII
-)
+_PLAIN_IN_BLOCK = re.compile(r"[A-Za-z_/$(^](?:[A-Za-z0-9_/.()$<>'+*=^~;|@!?\"{}\[\],&% -]|:(?! |$))*(?<! )", re.ASCII)
 _UNPRINTABLE = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 
 Comments = Mapping[tuple[str, ...], list[str]]
