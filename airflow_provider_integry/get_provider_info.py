@@ -92,11 +92,14 @@ def get_provider_info() -> dict[str, Any]:
             }
         ],
         "hooks": [_modules("hooks.integry", "hooks.typed")],
-        "operators": [_modules("operators.activity")],
+        "operators": [_modules("operators.activity", "operators.request")],
         "sensors": [_modules("sensors.authorization")],
         "extra-links": ["airflow_provider_integry.links.AuthorizeLink"],
         "triggers": [_modules("triggers.activity", "triggers.authorization", "triggers.waiting")],
         "connection-types": [_build_connection_type(item) for item in CONNECTION_TYPES],
+        "task-decorators": [
+            {"name": "integry", "class-name": f"{__package__}.decorators.integry.integry_task"},
+        ],
         "cli": [f"{__package__}.cli.get_commands"],
         "db-managers": [f"{__package__}.authorizations.manager.IntegryDBManager"],
         "config": {

@@ -60,6 +60,44 @@ BACK_TO_REVISION = Arg(
     ("--revision",), help="Revision to go back to; 'base' removes the tables", metavar="ID", required=True
 )
 
+CONNECTOR = Arg(("connector",), help="Name or path of a connector", metavar="CONNECTOR")
+CONNECTORS = Arg(("connectors",), help="Names, files, or folders of files", metavar="CONNECTOR", nargs="+")
+ACTIVITY = Arg(("activity",), help="Activity of the connector", metavar="ACTIVITY")
+ONE_ACTIVITY = Arg(("activity",), help="Show the inputs of this activity", metavar="ACTIVITY", nargs="?")
+DOCUMENT = Arg(
+    ("document",), help="OpenAPI 3 or Swagger 2.0 document, JSON or YAML; '-' is standard input", metavar="FILE"
+)
+NAME = Arg(("--name",), help="Name of the connector (default: made of the document's title)", metavar="NAME")
+OPERATION = Arg(
+    ("--operation",),
+    help="Take this operation, by its id or as 'GET /path'; '*' stands for anything; may be repeated (default: all)",
+    metavar="ID",
+    action="append",
+)
+TAG = Arg(("--tag",), help="Take the operations with this tag; may be repeated", metavar="TAG", action="append")
+DEPRECATED = Arg(("--deprecated",), help="Take operations along that are deprecated", action="store_true")
+BASE_URL = Arg(("--base-url",), help="Base URL in place of the document's server", metavar="URL")
+WRITE_TO = Arg(("--output-file",), help="File to write; standard output where it is left out", metavar="PATH")
+FORCE = Arg(("--force",), help="Replace the file if it is there", action="store_true")
+OTHER_CONNECTOR = Arg(
+    ("--connector",), help="Name or path of the connector (default: the connection's own)", metavar="CONNECTOR"
+)
+INPUTS = Arg(
+    ("inputs",),
+    help="Inputs: NAME=VALUE, which is JSON where the input takes no text, or NAME:=JSON",
+    metavar="NAME=VALUE",
+    nargs="*",
+)
+INPUTS_FILE = Arg(("--inputs-file",), help="JSON file with an object of inputs; '-' is standard input", metavar="PATH")
+RECORDS_TO = Arg(
+    ("--output-file",),
+    help="File, or object-storage URL, for the records as JSON lines; they are printed where it is left out",
+    metavar="PATH",
+)
+MAX_PAGES = Arg(("--max-pages",), help="End after this many pages", metavar="N", type=int)
+MAX_RECORDS = Arg(("--max-records",), help="End after this many records", metavar="N", type=int)
+DRY_RUN = Arg(("--dry-run",), help="Check the inputs and show the request, without sending it", action="store_true")
+
 _DATABASE = (
     ActionCommand(
         name="upgrade",
@@ -86,6 +124,51 @@ _DATABASE = (
         help="Check that the provider's tables are those of this version",
         description="Compare the revision of the tables with this version's; exit status 1 when they differ.",
         func=lazy_load_command(f"{_PACKAGE}.database.check"),
+        args=(ARG_VERBOSE,),
+    ),
+)
+
+_CONNECTORS = (
+    ActionCommand(
+        name="list",
+        help="List connectors",
+        description=(
+            "List the connectors that can be named: those in the folder of option connectors_folder, of installed"
+            " packages, and of the catalog."
+        ),
+        func=lazy_load_command(f"{_PACKAGE}.connectors.list_all"),
+        args=(ARG_OUTPUT, ARG_VERBOSE),
+    ),
+    ActionCommand(
+        name="show",
+        help="Show what a connector can do",
+        description="Show the activities of a connector, or the inputs of one activity.",
+        func=lazy_load_command(f"{_PACKAGE}.connectors.show"),
+        args=(CONNECTOR, ONE_ACTIVITY, ARG_OUTPUT, ARG_VERBOSE),
+    ),
+    ActionCommand(
+        name="validate",
+        help="Check connector files",
+        description="Load connectors and tell what is wrong with them; exit status 1 when one is not valid.",
+        func=lazy_load_command(f"{_PACKAGE}.connectors.validate"),
+        args=(CONNECTORS, ARG_VERBOSE),
+    ),
+    ActionCommand(
+        name="import",
+        help="Make a connector out of an OpenAPI document",
+        description=(
+            "Make a connector out of an OpenAPI 3 or Swagger 2.0 document. What the document cannot say, such as how"
+            " answers come in pages, is guessed and marked with a comment; what is left out is told on standard error."
+        ),
+        epilog="Example: airflow integry connectors import openapi.yaml --tag contacts --output-file crm.yaml",
+        func=lazy_load_command(f"{_PACKAGE}.connectors.import_openapi"),
+        args=(DOCUMENT, NAME, OPERATION, TAG, DEPRECATED, BASE_URL, WRITE_TO, FORCE, ARG_VERBOSE),
+    ),
+    ActionCommand(
+        name="schema",
+        help="Print the JSON Schema of connector files, for editors",
+        description="Print the JSON Schema (draft 2020-12) of connector files.",
+        func=lazy_load_command(f"{_PACKAGE}.connectors.schema"),
         args=(ARG_VERBOSE,),
     ),
 )
@@ -163,6 +246,36 @@ COMMANDS: list[CLICommand] = [
                 ),
                 func=lazy_load_command(f"{_PACKAGE}.keys.rotate"),
                 args=(ARG_VERBOSE,),
+            ),
+            ActionCommand(
+                name="run",
+                help="Run one activity, and print what it gives",
+                description=(
+                    "Run one activity of a connection's connector. The output of an action is printed as JSON; the"
+                    " records of a query are printed as JSON lines while they come, or written to a file or to object"
+                    " storage."
+                ),
+                epilog="Example: airflow integry run acme_crm list_contacts state=archived --max-records 10",
+                func=lazy_load_command(f"{_PACKAGE}.run.run"),
+                args=(
+                    CONN_ID,
+                    ACTIVITY,
+                    INPUTS,
+                    INPUTS_FILE,
+                    OTHER_CONNECTOR,
+                    END_USER,
+                    ACCOUNT,
+                    RECORDS_TO,
+                    MAX_PAGES,
+                    MAX_RECORDS,
+                    DRY_RUN,
+                    ARG_VERBOSE,
+                ),
+            ),
+            GroupCommand(
+                name="connectors",
+                help="List, show, check and import connectors",
+                subcommands=_CONNECTORS,
             ),
             GroupCommand(
                 name="db",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any
 
@@ -11,17 +11,18 @@ Row = dict[str, Any]
 PAGE_ROWS = 1000
 
 
-def print_rows(rows: Iterable[Row], output: str) -> int:
+def print_rows(rows: Iterable[Row], output: str, by: Sequence[str] = ("conn_id", "end_user", "account")) -> int:
     """Print rows as they come, sorted within each page; return how many there were.
 
     Args:
         rows: All with the same keys.
         output: `table`, `plain`, `json` or `yaml`. Tables get a header for each page of 1000 rows.
+        by: Columns to sort by; empty to leave the order as it is.
     """
     print_page = _PRINTERS[output]
     count = 0
     for page in _split(rows):
-        print_page(sorted(page, key=_sort_key), is_first=count == 0)
+        print_page(sorted(page, key=lambda row: [row[name] or "" for name in by]), is_first=count == 0)
         count += len(page)
     if count == 0:
         print({"json": "[]", "yaml": "[]"}.get(output, "No data found"))
@@ -34,10 +35,6 @@ def _split(rows: Iterable[Row]) -> Iterator[list[Row]]:
     source = iter(rows)
     while page := list(islice(source, PAGE_ROWS)):
         yield page
-
-
-def _sort_key(row: Row) -> tuple[str, str, str]:
-    return row["conn_id"], row["end_user"] or "", row["account"] or ""
 
 
 def _print_table(page: list[Row], *, is_first: bool) -> None:

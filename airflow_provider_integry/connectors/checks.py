@@ -85,13 +85,32 @@ def check_body(inputs: Mapping[str, Input], body_format: str) -> None:
     for key, spec in bodies.items():
         if spec.whole and len(bodies) > 1:
             raise problem(("inputs", key, "whole"), "is the whole body; no other input can go to the body")
-        if body_format == "form" and "." in spec.wire_name(key):
+        if body_format in ("form", "multipart") and "." in spec.wire_name(key):
             raise problem(("inputs", key, "name"), "has a dot, but a form has no nesting; use body_format: json")
+        if spec.file and body_format not in ("multipart", "raw"):
+            raise problem(
+                ("inputs", key, "file"), f"cannot stand in a body of format '{body_format}'; use multipart or raw"
+            )
+    _check_format(bodies, body_format)
     names = {spec.wire_name(key): key for key, spec in bodies.items() if not spec.whole}
     for name, key in names.items():
         for other in _parents(name):
             if other in names:
                 raise problem(("inputs", key), f"is sent inside '{other}', which input '{names[other]}' already fills")
+
+
+def _check_format(bodies: Mapping[str, Input], body_format: str) -> None:
+    whole = [key for key, spec in bodies.items() if spec.whole]
+    if body_format == "raw" and len(whole) != 1:
+        raise problem(("body_format",), "is 'raw', so one input, with 'in: body' and 'whole: true', must be the body")
+    if body_format == "multipart" and whole:
+        raise problem(("inputs", whole[0], "whole"), "is the whole body, but a multipart form is made of its parts")
+
+
+def check_answer_kind(answer: str, *, has_result: bool) -> None:
+    """Refuse a selection in what is no JSON."""
+    if answer != "json" and has_result:
+        raise problem(("result",), f"selects in JSON, but 'answer' is '{answer}'; leave one of them out")
 
 
 def _parents(name: str) -> Iterable[str]:

@@ -3,22 +3,15 @@
 from __future__ import annotations
 
 import enum
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
-from urllib.parse import urlencode
 
 from pydantic import JsonValue
 
 from airflow_provider_integry.auth.wire import Headers, HttpRequest, find_header
+from airflow_provider_integry.connectors.bodies import BodyFormat, Scalar, encode_body, form_pairs, scalar_text
 
-BodyFormat = Literal["json", "form"]
-Scalar = str | int | float | bool
-_CONTENT_TYPES: dict[BodyFormat, str] = {
-    "json": "application/json",
-    "form": "application/x-www-form-urlencoded",
-}
+__all__ = ["NO_BODY", "BodyFormat", "Draft", "NoBody", "Scalar", "form_pairs", "merge_headers", "put", "scalar_text"]
 
 
 class NoBody(enum.Enum):
@@ -38,7 +31,7 @@ class Draft:
         url: Absolute URL; it may have a fixed query.
         headers: Names differ by more than case.
         query: Pairs to send beside the fixed query.
-        body: JSON value, or `NO_BODY`. For a form: an object of scalars and lists of scalars.
+        body: JSON value as `bodies.encode_body` takes it, or `NO_BODY`.
         body_format: How the body is encoded.
     """
 
@@ -68,9 +61,11 @@ class Draft:
         request = HttpRequest(self.method, self.url, self.headers).with_query(self.query)
         if isinstance(self.body, NoBody):
             return request
-        if find_header(self.headers, "Content-Type") is None:
-            request = request.with_header("Content-Type", _CONTENT_TYPES[self.body_format])
-        return replace(request, body=_encode(self.body, self.body_format))
+        body, content_type = encode_body(self.body, self.body_format)
+        # The boundary of a multipart body stands in its type.
+        if self.body_format == "multipart" or find_header(self.headers, "Content-Type") is None:
+            request = request.with_header("Content-Type", content_type)
+        return replace(request, body=body)
 
 
 def merge_headers(first: Iterable[tuple[str, str]], then: Iterable[tuple[str, str]]) -> Headers:
@@ -89,25 +84,3 @@ def put(body: dict[str, JsonValue], path: Sequence[str], value: JsonValue) -> di
         return {**body, name: value}
     below = body.get(name)
     return {**body, name: put(below if isinstance(below, dict) else {}, rest, value)}
-
-
-def scalar_text(value: Scalar) -> str:
-    """Return a scalar as it is written in a path, a query, a header or a form."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
-        return str(int(value))
-    return str(value)
-
-
-def _encode(body: JsonValue, body_format: BodyFormat) -> bytes:
-    if body_format == "form" and isinstance(body, dict):
-        return urlencode([pair for name, value in body.items() for pair in form_pairs(name, value)]).encode()
-    # Not msgspec, which refuses integers of more than 64 bits.
-    return json.dumps(body, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
-
-
-def form_pairs(name: str, value: JsonValue) -> list[tuple[str, str]]:
-    """Return the pairs that carry a scalar or a list of scalars; a null is not sent."""
-    values = value if isinstance(value, list) else [value]
-    return [(name, scalar_text(item)) for item in values if isinstance(item, (str, int, float))]

@@ -66,7 +66,9 @@ class Input(SpecModel):
         whole: The value is the whole body.
         required: Whether it must be given; a `default` takes the place of a missing value.
         default: Value used when none is given; valid under the schema.
-        style: How a list is sent in a query or form: `repeat` (a=1&a=2) or `comma` (a=1,2).
+        file: The value is a file, in a body of format `multipart` or `raw`.
+        style: How a list is sent in a query or form: `repeat` (a=1&a=2), `comma` (a=1,2), or
+            `brackets` (a[]=1), which sends objects too (a[b]=1).
         json_schema: (`schema`) JSON Schema of the value.
     """
 
@@ -78,7 +80,8 @@ class Input(SpecModel):
     required: StrictBool = False
     default: JsonValue = None
     description: str = ""
-    style: Literal["repeat", "comma"] = "repeat"
+    file: StrictBool = False
+    style: Literal["repeat", "comma", "brackets"] = "repeat"
     json_schema: dict[str, JsonValue] = Field(default_factory=dict, alias="schema")
 
     @property
@@ -112,6 +115,8 @@ class Input(SpecModel):
             raise problem(("in",), "names the same place twice")
         if self.whole and self.places != ("body",):
             raise problem(("whole",), "needs 'in: body', and only that")
+        if self.file and self.places != ("body",):
+            raise problem(("file",), "needs 'in: body', and only that")
         if self.whole and self.name is not None:
             raise problem(("name",), "cannot stand beside 'whole: true'; the whole body has no name")
         if self.name is not None and self.places == ("path",):

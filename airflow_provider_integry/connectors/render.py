@@ -6,6 +6,7 @@ change the path's shape, the query's names or a header's line.
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Iterator, Mapping
 from urllib.parse import quote
@@ -13,6 +14,7 @@ from urllib.parse import quote
 from pydantic import JsonValue
 
 from airflow_provider_integry.auth.wire import HttpRequest
+from airflow_provider_integry.connectors.bodies import bracket_pairs, file_problem
 from airflow_provider_integry.connectors.checks import PLACEHOLDER
 from airflow_provider_integry.connectors.draft import (
     NO_BODY,
@@ -70,7 +72,7 @@ def build_draft(
         url=resolve_url(connector, path, base_url),
         headers=_headers(connector, activity, values),
         query=tuple(_query_pairs(activity.inputs, values)),
-        body=_body(activity.inputs, values),
+        body=_body(activity.inputs, values, activity.body_format),
         body_format=activity.body_format,
     )
 
@@ -123,19 +125,37 @@ def _query_pairs(inputs: Mapping[str, Input], values: Values) -> Iterator[tuple[
 
 
 def _listed_pairs(name: str, spec: Input, value: JsonValue) -> list[tuple[str, str]]:
+    if spec.style == "brackets":
+        return list(bracket_pairs(name, value))
     pairs = form_pairs(name, value)
     if spec.style == "comma" and isinstance(value, list) and pairs:
         return [(name, ",".join(text for _, text in pairs))]
     return pairs
 
 
-def _body(inputs: Mapping[str, Input], values: Values) -> JsonValue | NoBody:
+def _body(inputs: Mapping[str, Input], values: Values, body_format: str) -> JsonValue | NoBody:
     body: dict[str, JsonValue] | None = None
     for name, spec, value in _placed(inputs, values, "body"):
         if spec.whole:
             return value
+        if spec.style == "brackets" and body_format != "json":
+            body = {**(body or {}), **_bracketed(name, value)}
+            continue
+        if spec.file and isinstance(value, str):
+            value = _as_file(value, name)  # noqa: PLW2901 - the same value, as bytes
         body = put(body or {}, name.split("."), _joined(spec, value))
     return NO_BODY if body is None else body
+
+
+def _bracketed(name: str, value: JsonValue) -> dict[str, JsonValue]:
+    fields: dict[str, list[JsonValue]] = {}
+    for key, text in bracket_pairs(name, value):
+        fields.setdefault(key, []).append(text)
+    return {**fields}
+
+
+def _as_file(text: str, name: str) -> dict[str, JsonValue]:
+    return {"base64": base64.b64encode(text.encode()).decode(), "name": f"{name}.txt"}
 
 
 def _joined(spec: Input, value: JsonValue) -> JsonValue:
@@ -151,7 +171,7 @@ def _wire_problems(key: str, activity: Action | Query, value: JsonValue) -> Iter
         "path": _path_problem,
         "header": _header_problem,
         "query": _pairs_problem,
-        "body": _form_problem if activity.body_format == "form" else _no_problem,
+        "body": _BODY_CHECKS[activity.body_format],
     }
     for place in spec.places:
         if sentence := checks[place](spec, value):
@@ -187,6 +207,8 @@ def _header_problem(spec: Input, value: JsonValue) -> str | None:
 
 
 def _pairs_problem(spec: Input, value: JsonValue) -> str | None:
+    if spec.style == "brackets":
+        return None
     items = value if isinstance(value, list) else [value]
     for item in items:
         if isinstance(item, (list, dict)):
@@ -202,3 +224,16 @@ def _form_problem(spec: Input, value: JsonValue) -> str | None:
     if not isinstance(value, dict):
         return f"is {type_name(value)}; a form body is a mapping"
     return next((found for item in value.values() if (found := _pairs_problem(spec, item))), None)
+
+
+def _part_problem(spec: Input, value: JsonValue) -> str | None:
+    return file_problem(value) if spec.file else _pairs_problem(spec, value)
+
+
+def _raw_problem(spec: Input, value: JsonValue) -> str | None:
+    if spec.file:
+        return file_problem(value)
+    return None if isinstance(value, str) else f"is {type_name(value)}; a raw body is text, or a file with 'file: true'"
+
+
+_BODY_CHECKS = {"json": _no_problem, "form": _form_problem, "multipart": _part_problem, "raw": _raw_problem}

@@ -17,6 +17,7 @@ from pydantic import JsonValue
 
 from airflow_provider_integry.auth.wire import HttpRequest, HttpResponse
 from airflow_provider_integry.connectors.answer_rules import ErrorRules, check_answer, check_records
+from airflow_provider_integry.connectors.answers import decode
 from airflow_provider_integry.connectors.auto_pager import AutoPager
 from airflow_provider_integry.connectors.draft import Draft
 from airflow_provider_integry.connectors.failures import refuse_failure
@@ -28,7 +29,7 @@ from airflow_provider_integry.connectors.paging import NoPaging
 from airflow_provider_integry.connectors.rate_limits import Limits
 from airflow_provider_integry.connectors.raw import RawReader, build_reader
 from airflow_provider_integry.connectors.render import build_draft
-from airflow_provider_integry.connectors.select import decode_answer, select_output, select_records
+from airflow_provider_integry.connectors.select import select_output, select_records
 from airflow_provider_integry.connectors.spec import Action, Connector, Query
 from airflow_provider_integry.connectors.values import find_activity
 from airflow_provider_integry.errors import PagingError, ResponseFormatError
@@ -108,6 +109,11 @@ class ActivityCall:
         return self._connector_name
 
     @property
+    def is_file(self) -> bool:
+        """Whether the answer is to be written to a file as it comes."""
+        return self._activity.answer == "file"
+
+    @property
     def errors(self) -> ErrorRules | None:
         """What the API's errors say, for this activity."""
         return self._errors
@@ -173,7 +179,7 @@ class ActivityCall:
         refuse_failure(self._name, response, now, self.errors, retry_after_s=retry_after_s)
         if isinstance(self._activity, Query):
             return self._receive_page(response, self._activity)
-        answer = decode_answer(self._name, response, may_be_empty=True)
+        answer = decode(self._name, self._activity, response, may_be_empty=True)
         check_answer(self._name, self._activity.answer_schema, answer)
         output = select_output(self._name, self._activity.result, answer)
         self._request = None
@@ -203,7 +209,7 @@ class ActivityCall:
         found = self._reader.read(response.body) if self._reader else None
         if found is not None:
             return found
-        answer = decode_answer(self._name, response)
+        answer = decode(self._name, query, response)
         check_answer(self._name, query.answer_schema, answer)
         records = select_records(self._name, query.result, answer)
         check_records(self._name, query.record_schema, records, self._records + 1)
@@ -213,6 +219,8 @@ class ActivityCall:
         query = self._activity
         # What is held against a schema has to be decoded.
         if not isinstance(query, Query) or query.answer_schema is not None or query.record_schema is not None:
+            return None
+        if query.answer != "json":
             return None
         return build_reader(query.result, asked_of_answers(query.paging))
 

@@ -13,7 +13,9 @@ from pydantic import AfterValidator, Field, StrictStr, model_validator
 
 from airflow_provider_integry.connectors.answer_rules import AnswerSchema, ErrorRules
 from airflow_provider_integry.connectors.auth_profiles import Profile, find_profile_problems
+from airflow_provider_integry.connectors.bodies import BodyFormat
 from airflow_provider_integry.connectors.checks import (
+    check_answer_kind,
     check_body,
     check_host,
     check_paging_names,
@@ -93,7 +95,11 @@ class _Activity(SpecModel):
             of the connector. A placeholder is the key of an input with ``in: path``.
         inputs: Inputs by key.
         headers: Static headers; they win over the connector's.
-        body_format: How body inputs are encoded.
+        body_format: How body inputs are encoded: `json`, `form`, `multipart` (a form with files), or
+            `raw` (one input is the body as it is).
+        answer: What the API answers with: `json`, `csv` (a query's records, with a line of names
+            first), `text` (an action's output), or `file`, which is written to `output_path` as it comes.
+        delimiter: What stands between the columns of `csv`.
         result: JMESPath of the output (action) or of the list of records (query); the whole answer
             by default.
         errors: What this activity's errors say; in the place of the connector's.
@@ -106,7 +112,9 @@ class _Activity(SpecModel):
     path: StrictStr
     inputs: dict[str, Input] = Field(default_factory=dict)
     headers: StaticHeaders = Field(default_factory=dict)
-    body_format: Literal["json", "form"] = "json"
+    body_format: BodyFormat = "json"
+    answer: Literal["json", "csv", "text", "file"] = "json"
+    delimiter: Annotated[StrictStr, Field(min_length=1, max_length=1)] = ","
     result: Expression | None = None
     errors: ErrorRules | None = None
     limits: Limits | None = None
@@ -121,6 +129,7 @@ class _Activity(SpecModel):
         check_placeholders(self.path, self.inputs)
         check_wire_names(self.inputs)
         check_body(self.inputs, self.body_format)
+        check_answer_kind(self.answer, has_result=self.result is not None)
         return self
 
 
@@ -137,6 +146,8 @@ class Action(_Activity):
 
     @model_validator(mode="after")
     def _check_method(self) -> Action:
+        if self.answer == "csv":
+            raise problem(("answer",), "is 'csv', whose records only a query gives; write 'kind: query'")
         _check_bodiless(self.method, self.inputs)
         return self
 
@@ -155,6 +166,8 @@ class Query(_Activity):
 
     @model_validator(mode="after")
     def _check_paging(self) -> Query:
+        if self.answer in ("text", "file"):
+            raise problem(("answer",), f"is '{self.answer}', which holds no records; write 'kind: action'")
         _check_bodiless(self.method, self.inputs)
         check_paging_names(self.paging, self.inputs, self.method, self.body_format)
         return self

@@ -13,6 +13,7 @@ beyond a short, redacted excerpt. `retryable` says whether the same call may suc
     │   ├── CredentialFormatError        a credential that cannot be put on the wire
     │   ├── ConnectorNotFoundError       no connector of that name
     │   ├── ConnectorFormatError         a connector that is not valid
+    │   ├── ApiDescriptionError          an OpenAPI document that cannot be imported
     │   ├── UnknownActivityError         the connector has no such activity
     │   ├── InvalidInputError            an activity input is missing, extra or ill-typed
     │   └── OutputPathError              an output_path that cannot be written
@@ -126,6 +127,7 @@ from airflow_provider_integry.errors.broker import (
     UnreadableGrantError,
 )
 from airflow_provider_integry.errors.configuration import (
+    ApiDescriptionError,
     ConfigurationError,
     ConnectionConfigError,
     ConnectorFormatError,
@@ -151,6 +153,7 @@ from airflow_provider_integry.errors.transport import (
 
 __all__ = [
     "ActivityError",
+    "ApiDescriptionError",
     "AuthorizationError",
     "BrokerError",
     "BrokerFailedError",

@@ -96,6 +96,20 @@ class ConnectorFormatError(ConfigurationError):
         self.line = line
 
 
+class ApiDescriptionError(ConfigurationError):
+    """An OpenAPI document that no connector can be made of.
+
+    Args:
+        source: Name of the file.
+        problem: What is wrong and what to do.
+    """
+
+    def __init__(self, source: str, problem: str) -> None:
+        super().__init__(f"OpenAPI document {source}: it {problem}")
+        self.source = source
+        self.problem = problem
+
+
 class UnknownActivityError(ConfigurationError):
     """The connector has no activity of that name."""
 

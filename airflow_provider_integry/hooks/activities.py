@@ -19,6 +19,8 @@ from airflow_provider_integry.errors import (
 from airflow_provider_integry.settings import ConnectionSettings
 
 if TYPE_CHECKING:
+    import requests
+
     from airflow_provider_integry.auth.wire import HttpRequest, HttpResponse
     from airflow_provider_integry.authorizations.permits import PermitGate
     from airflow_provider_integry.connectors import Connector
@@ -106,7 +108,8 @@ class RunsActivities:
         from airflow_provider_integry.connectors.run import ActivityCall
         from airflow_provider_integry.hooks.sending import Sending
 
-        call = ActivityCall(self.connector, activity, inputs or {}, base_url=self._base_url(), **options)
+        given = self._with_files(activity, inputs or {})
+        call = ActivityCall(self.connector, activity, given, base_url=self._base_url(), **options)
         self._sendings[call] = Sending(
             call, key=idempotency_key, task_key=task_key, patience=patience, gate=self._gate_of(call)
         )
@@ -127,6 +130,16 @@ class RunsActivities:
         from airflow_provider_integry.hooks.sending import build_gate
 
         return build_gate(call, self.settings, self.end_user, self.account)
+
+    def _with_files(self, activity: str, inputs: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return the inputs with the bytes of the files that they name."""
+        found = self.connector.activities.get(activity)
+        if found is None or not any(spec.file for spec in found.inputs.values()):
+            return inputs
+        # Lazy for start-up cost: Airflow's object storage is needed by few activities.
+        from airflow_provider_integry.hooks.files import read_files
+
+        return read_files(activity, found.inputs, inputs)
 
     def pages(self, call: ActivityCall) -> Generator[Any, None, None]:
         """Run a call and give what each answer holds: a page of records, or the one output."""
@@ -178,6 +191,30 @@ class RunsActivities:
         except TransportError as error:
             failed = own.explain(error, request)
         raise failed
+
+    def open_answer(self, call: ActivityCall) -> requests.Response:
+        """Send the request of a call, and return its answer unread.
+
+        Raises:
+            ActivityError: It is a failure.
+        """
+        from airflow_provider_integry.transport.sync import sending, to_response
+
+        request = call.request
+        assert request is not None, "the call is complete"
+        own = self.sending_of(call)
+        request = own.mark(request)
+        headers = dict(request.headers)
+        try:
+            with sending(own.manner):
+                response = self.get_conn().request(
+                    request.method, request.url, headers=headers, data=request.body, stream=True
+                )
+        except TransportError as error:
+            raise own.explain(error, request) from None
+        if not response.ok:
+            self._receive(call, self._echoes.blank(to_response(response)))
+        return response
 
     def _receive(self, call: ActivityCall, response: HttpResponse) -> Any:
         own, request = self.sending_of(call), call.request

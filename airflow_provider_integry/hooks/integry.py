@@ -51,7 +51,8 @@ class IntegryHook(RunsActivities, BaseHook):
         end_user: End user of the host application whose authorization is used; None for the
             connection's own account.
         account: Which of several accounts of that end user; None for the default one.
-        connector: Name or path of the connector; None for the connection's own.
+        connector: Name or path of the connector; None for the connection's own. A mapping describes one
+            request, as `connectors.one_off` makes it.
     """
 
     conn_name_attr = "integry_conn_id"
@@ -64,7 +65,7 @@ class IntegryHook(RunsActivities, BaseHook):
         integry_conn_id: str = default_conn_name,
         end_user: str | None = None,
         account: str | None = None,
-        connector: str | None = None,
+        connector: str | Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__()
         self.integry_conn_id = integry_conn_id
@@ -249,6 +250,18 @@ class IntegryHook(RunsActivities, BaseHook):
         hook._echoes.add(self.settings.secrets)  # noqa: SLF001 - of the same class
         return hook
 
+    def with_settings(self, settings: ConnectionSettings) -> IntegryHook:
+        """Take a connection that was looked up already, as commands do, and return the hook."""
+        self._settings = settings
+        self._masker.mask(settings.secrets)
+        self._echoes.add(settings.secrets)
+        return self
+
+    def with_connector(self, connector: Connector) -> IntegryHook:
+        """Take a connector that was loaded already, as tests do, and return the hook."""
+        self._connector, self._connector_name = connector, connector.name
+        return self
+
     def test_connection(self) -> tuple[bool, str]:
         """Call the user-information endpoint: what the Test button of the connection form shows.
 
@@ -334,11 +347,22 @@ class IntegryHook(RunsActivities, BaseHook):
         # Lazy for start-up cost: not needed to parse a DAG file.
         from airflow_provider_integry.authorizations.api_target import load_connector_of
 
+        if isinstance(self._connector_name, Mapping):
+            return self._load_one_off(self._connector_name)
         name = self._connector_name or self.settings.connector
         if not name:
             problem = "is empty, and needed to run activities; give a connector's name or path"
             raise MissingFieldError(self.settings.conn_id, "connector", problem)
         return load_connector_of(self.settings, name)
+
+    def _load_one_off(self, request: Mapping[str, Any]) -> Connector:
+        # Lazy for start-up cost, as above.
+        from airflow_provider_integry.authorizations.api_target import load_connector_of
+        from airflow_provider_integry.connectors.one_off import build_connector
+
+        name = request.get("connector") or self.settings.connector
+        base = load_connector_of(self.settings, name) if name else None
+        return build_connector(base, request["activity"], tuple(self.settings.allowed_hosts))
 
     def _has_connector(self) -> bool:
         return bool(self._connector_name or self.settings.connector)

@@ -34,7 +34,8 @@ class IntegryActivityOperator(BaseOperator):
         account: Which of several accounts of that end user. (templated)
         output_path: Object-storage URL (``s3://conn@bucket/key.jsonl``, ``file:///…``) to which
             records are streamed as JSON lines, two pages in memory at a time; ``.jsonl.gz`` compresses
-            them, ``.parquet`` needs the extra `parquet`; None returns them through XCom. (templated)
+            them, ``.parquet`` needs the extra `parquet`; None returns them through XCom. An answer that
+            is a file is written there as it comes. (templated)
         compression: "gzip" compresses whatever the path's name is.
         max_records: Records after which a query ends without error; None for all.
         max_pages: Pages after which it does; None for all.
@@ -54,7 +55,8 @@ class IntegryActivityOperator(BaseOperator):
     Returns:
         Without `output_path`: the action's output, or the list of all records. With it: ``{"path":
         …, "records": number of lines, "bytes": size of the file, "pages": …, "cursor": where a later
-        run may go on}``, and ``"paging"`` where it was found by itself.
+        run may go on}``, and ``"paging"`` where it was found by itself; for an answer that is a file
+        ``{"path": …, "bytes": …, "content_type": …}``.
     """
 
     template_fields: Sequence[str] = (
@@ -199,8 +201,13 @@ class IntegryActivityOperator(BaseOperator):
     def _collect(self, hook: IntegryHook, call: ActivityCall) -> Any:
         # Lazy for start-up cost: not needed to parse a DAG file.
         from airflow_provider_integry import config
+        from airflow_provider_integry.errors import OutputPathError
         from airflow_provider_integry.hooks.records import XComBudget
 
+        if call.is_file:
+            raise OutputPathError(
+                "", f"is empty, and activity '{self.activity}' answers with a file; say where it goes"
+            )
         budget = XComBudget(self.activity, config.max_xcom_bytes())
         if not call.is_query:
             output = next(hook.pages(call))
@@ -218,6 +225,8 @@ class IntegryActivityOperator(BaseOperator):
         # Lazy for start-up cost: Airflow's object storage is not needed to parse a DAG file.
         from airflow_provider_integry.hooks.streaming import write_records
 
+        if call.is_file:
+            return self._save(hook, call, output_path)
         summary = write_records(hook, call, output_path, self.compression)
         self._log_paging(call)
         self.log.info(
@@ -232,3 +241,11 @@ class IntegryActivityOperator(BaseOperator):
     def _log_paging(self, call: ActivityCall) -> None:
         if call.paging_found is not None:
             self.log.info("Activity %s: paging as the first answer shows: %s.", self.activity, call.paging_found)
+
+    def _save(self, hook: IntegryHook, call: ActivityCall, output_path: str) -> dict[str, Any]:
+        # Lazy for start-up cost, as above.
+        from airflow_provider_integry.hooks.files import save_answer
+
+        summary = save_answer(hook, call, output_path)
+        self.log.info("Activity %s: %d bytes written to %s.", self.activity, summary["bytes"], output_path)
+        return summary

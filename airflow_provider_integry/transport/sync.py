@@ -239,7 +239,9 @@ class IntegrySession(requests.Session):
             response = self._transmit(request, kwargs)
             is_expired = self._is_expired(response)
             status = response.status_code
-            judged = manner.learn(status, response.headers.get, response.content if manner.needs_body(status) else b"")
+            # A stream is its reader's, unless it tells of a failure.
+            is_wanted = manner.needs_body(status) and (status >= 400 or not kwargs.get("stream"))
+            judged = manner.learn(status, response.headers.get, response.content if is_wanted else b"")
         except requests.RequestException as caught:
             spent_s = time.monotonic() - started
             failure, error = translate(caught, request.url or "", spent_s)

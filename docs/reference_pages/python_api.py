@@ -13,6 +13,8 @@ PACKAGE = Path(__file__).resolve().parents[2] / "airflow_provider_integry"
 # Module and names that other people's code may import; the page is in this order.
 PUBLIC: dict[str, tuple[str, ...]] = {
     "operators/activity.py": ("IntegryActivityOperator",),
+    "operators/request.py": ("IntegryRequestOperator",),
+    "decorators/integry.py": ("integry_task",),
     "sensors/authorization.py": ("IntegryAuthorizationSensor",),
     "assets.py": ("authorization_asset", "authorization_lost_asset", "any_authorization_asset"),
     "keep_alive.py": ("build_keep_alive_dag",),
@@ -24,6 +26,7 @@ PUBLIC: dict[str, tuple[str, ...]] = {
     "transport/aio.py": ("IntegryAsyncSession",),
     "triggers/activity.py": ("ActivityTrigger",),
     "triggers/authorization.py": ("AuthorizationReadyTrigger",),
+    "testing.py": ("ConnectorTester", "Reply", "Sent"),
 }
 # What a reader imports where that is not the module itself.
 IMPORTED_FROM = {"connectors/load.py": "airflow_provider_integry.connectors"}

@@ -468,7 +468,10 @@ def test_every_command_and_argument_explains_itself():
         todo += getattr(one, "subcommands", ())
         for argument in getattr(one, "args", ()):
             assert argument.kwargs.get("help"), f"{one.name} {argument.flags}"
-    commands = "authorize check db downgrade import revoke rotate-keys status test upgrade"
+    commands = (
+        "authorize check connectors db downgrade import import list revoke rotate-keys run schema show status test"
+        " upgrade validate"
+    )
     assert sorted(seen) == commands.split()
 
 
