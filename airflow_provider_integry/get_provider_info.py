@@ -62,6 +62,40 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "example": "/var/lib/airflow/integry_journal",
         "default": "",
     },
+    "public_url": {
+        "description": (
+            "URL at which services reach `/integry/public/` of the API server, for webhooks; a proxy may offer that"
+            " prefix alone on another host. Empty: `[api] base_url`."
+        ),
+        "version_added": "0.1.0",
+        "type": "string",
+        "example": "https://hooks.example.com",
+        "default": "",
+    },
+    "max_webhook_bytes": {
+        "description": "Most bytes of one delivery of a webhook. A larger one is refused before it is read.",
+        "version_added": "0.1.0",
+        "type": "integer",
+        "example": None,
+        "default": "1048576",
+    },
+    "webhook_event_bytes": {
+        "description": (
+            "Most bytes of a payload, as JSON, that goes into the asset event. A larger one is kept, and"
+            " `webhook_events` fetches it."
+        ),
+        "version_added": "0.1.0",
+        "type": "integer",
+        "example": None,
+        "default": "16384",
+    },
+    "webhook_days": {
+        "description": "Days for which deliveries of webhooks are kept, and for which a replay of one is known.",
+        "version_added": "0.1.0",
+        "type": "integer",
+        "example": None,
+        "default": "30",
+    },
 }
 
 
@@ -83,9 +117,9 @@ def get_provider_info() -> dict[str, Any]:
         ],
         "hooks": [_modules("hooks.integry", "hooks.typed")],
         "operators": [_modules("operators.activity")],
-        "sensors": [_modules("sensors.authorization")],
+        "sensors": [_modules("sensors.activity", "sensors.authorization")],
         "extra-links": ["airflow_provider_integry.links.AuthorizeLink"],
-        "triggers": [_modules("triggers.activity", "triggers.authorization")],
+        "triggers": [_modules("triggers.activity", "triggers.authorization", "triggers.poll")],
         "connection-types": [_build_connection_type(item) for item in CONNECTION_TYPES],
         "cli": [f"{__package__}.cli.get_commands"],
         "db-managers": [f"{__package__}.authorizations.manager.IntegryDBManager"],

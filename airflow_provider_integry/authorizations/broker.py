@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Callable
 from typing import NamedTuple
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -77,9 +78,15 @@ class Broker:
 
     Args:
         refresher: Hands out tokens.
+        find: Looks connections up; None for those whose tokens are kept here.
     """
 
-    def __init__(self, refresher: Refresher | None = None) -> None:
+    def __init__(
+        self,
+        refresher: Refresher | None = None,
+        find: Callable[[str], KnownConnection | None] | None = None,
+    ) -> None:
+        self._find_known = find or find_connection
         self._refresher = refresher or local_refresher()
         self._store = self._refresher.store
         self._rows = RowReader(self._store.find_many)
@@ -249,7 +256,7 @@ class Broker:
         # However many ask at once, the connection is read once.
         lookup = self._lookups.get(conn_id)
         if lookup is None:
-            lookup = self._lookups[conn_id] = asyncio.create_task(run_in_thread(lambda: find_connection(conn_id)))
+            lookup = self._lookups[conn_id] = asyncio.create_task(run_in_thread(lambda: self._find_known(conn_id)))
             lookup.add_done_callback(lambda _: self._lookups.pop(conn_id, None))
         found = await asyncio.shield(lookup)
         if found is None:
@@ -281,6 +288,16 @@ def find_connection(conn_id: str) -> KnownConnection | None:
     Raises:
         StoreError: Airflow's database does not answer, or there is no Fernet key.
     """
+    known = find_any_connection(conn_id)
+    return known if known is not None and is_brokered(known.settings) else None
+
+
+def find_any_connection(conn_id: str) -> KnownConnection | None:
+    """Look a connection of this provider's types up; None where there is none.
+
+    Raises:
+        StoreError: Airflow's database does not answer, or there is no Fernet key.
+    """
     until = time.monotonic() + CONNECTION_LIFE_S
     try:
         secret = ensure_installation_secret()
@@ -292,6 +309,6 @@ def find_connection(conn_id: str) -> KnownConnection | None:
         return None
     except SQLAlchemyError as error:
         raise StoreUnavailableError(f"Airflow's database does not answer ({type(error).__name__}).") from None
-    if settings is None or not is_brokered(settings):
+    if settings is None:
         return None
     return KnownConnection(settings, derive_key(secret, settings), team, until)

@@ -60,6 +60,39 @@ BACK_TO_REVISION = Arg(
     ("--revision",), help="Revision to go back to; 'base' removes the tables", metavar="ID", required=True
 )
 
+ACTIVITY = Arg(("activity",), help="Trigger of its connector, of mode webhook", metavar="ACTIVITY")
+HOOK_CONN_ID = Arg(("conn_id",), help="Only this connection's webhooks", metavar="CONN_ID", nargs="?")
+HOOK_END_USER = Arg(
+    ("--end-user",), help="End user whose events they are (default: the connection's own)", metavar="TEXT"
+)
+
+_WEBHOOKS = (
+    ActionCommand(
+        name="add",
+        help="Make the URL of a webhook, and print it",
+        description=(
+            "Make the URL that a service is given to tell what has happened, or print the one that there is. The"
+            " connection needs a connector with that trigger, and its webhook secret."
+        ),
+        epilog="Example: airflow integry webhooks add github issue_changed",
+        func=lazy_load_command(f"{_PACKAGE}.webhooks.add"),
+        args=(CONN_ID, ACTIVITY, HOOK_END_USER, ACCOUNT, ARG_VERBOSE),
+    ),
+    ActionCommand(
+        name="list",
+        help="Show the webhooks that there are",
+        description="Show every webhook with its URL.",
+        func=lazy_load_command(f"{_PACKAGE}.webhooks.list_all"),
+        args=(HOOK_CONN_ID, ARG_OUTPUT, ARG_VERBOSE),
+    ),
+    ActionCommand(
+        name="remove",
+        help="Remove a webhook; its URL ends",
+        description="Remove a webhook with what it has delivered. Whoever calls its URL is answered 404 from then on.",
+        func=lazy_load_command(f"{_PACKAGE}.webhooks.remove"),
+        args=(CONN_ID, ACTIVITY, HOOK_END_USER, ACCOUNT, ARG_YES, ARG_VERBOSE),
+    ),
+)
 _DATABASE = (
     ActionCommand(
         name="upgrade",
@@ -163,6 +196,11 @@ COMMANDS: list[CLICommand] = [
                 ),
                 func=lazy_load_command(f"{_PACKAGE}.keys.rotate"),
                 args=(ARG_VERBOSE,),
+            ),
+            GroupCommand(
+                name="webhooks",
+                help="Make, show and remove the URLs of webhooks",
+                subcommands=_WEBHOOKS,
             ),
             GroupCommand(
                 name="db",

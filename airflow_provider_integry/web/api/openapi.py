@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 from fastapi import FastAPI
 
+from airflow_provider_integry.authorizations import trigger_messages
 from airflow_provider_integry.authorizations.messages import (
     PROBLEM_TYPE,
     CredentialsAnswer,
@@ -26,6 +27,12 @@ _BODIES = (
     StatusAnswer,
     KeepAliveRequest,
     KeepAliveAnswer,
+    trigger_messages.PayloadRequest,
+    trigger_messages.PayloadAnswer,
+    trigger_messages.PollOpenRequest,
+    trigger_messages.PollPlanRequest,
+    trigger_messages.PollSettleRequest,
+    trigger_messages.PollAnswer,
     Problem,
 )
 _REF = "#/components/schemas/"
@@ -54,6 +61,10 @@ _SUMMARIES = {
     "credentials": "Hand out a token",
     "status": "Tell where authorizations stand",
     "keep_alive": "Renew grants that nobody uses",
+    "webhook_payload": "Hand out what a webhook has delivered",
+    "poll_open": "Begin to look for new records",
+    "poll_plan": "Keep new records before anybody is told of them",
+    "poll_settle": "Tell which events of new records were accepted",
 }
 
 
