@@ -13,6 +13,8 @@ from typing import Any
 
 import requests
 from broker.rig import Rig
+from sqlalchemy import create_engine, text
+from sqlalchemy.pool import NullPool
 
 SECRET = "hush-hush-hush-hush"
 CONNECTOR = """
@@ -87,16 +89,19 @@ with create_session() as session:
         session.add(DagScheduleAssetReference(dag_id="d", asset_id=model.id))
 """
 EVENTS = """
-import json
-from airflow.models.asset import AssetEvent, AssetModel
-from airflow.utils.session import create_session
-from sqlalchemy import select
-with create_session() as session:
-    found = session.execute(
-        select(AssetModel.name, AssetEvent.extra).join(AssetEvent, AssetEvent.asset_id == AssetModel.id)
-        .order_by(AssetEvent.id)
-    )
-    print(json.dumps([list(one) for one in found]))
+SELECT asset.name, asset_event.extra FROM asset_event JOIN asset ON asset.id = asset_event.asset_id
+ORDER BY asset_event.id
+"""
+DELIVERIES = "SELECT outcome, event_id FROM integry_webhook_delivery ORDER BY received_at"
+ASK = """
+import json, os, sys
+import airflow
+os.environ["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"] = "airflow-db-not-allowed:///"
+from types import SimpleNamespace
+from airflow_provider_integry.assets import webhook_events
+event = SimpleNamespace(timestamp=1, extra=json.load(sys.stdin))
+[found] = webhook_events({'triggering_asset_events': {'a': [event]}})
+print('FOUND', json.dumps(found['payload']))
 """
 
 
@@ -133,24 +138,22 @@ class Hooked(Rig):
 
     def events(self) -> list[list[Any]]:
         """Return name and extra of every asset event."""
-        found: list[list[Any]] = json.loads(self.run(EVENTS).splitlines()[-1])
-        return found
+        return [[name, json.loads(extra)] for name, extra in self.read(EVENTS)]
+
+    def deliveries(self) -> list[tuple[str, str | None]]:
+        """Return outcome and id of every delivery that is kept."""
+        return [tuple(row) for row in self.read(DELIVERIES)]
+
+    def read(self, query: str) -> list[Any]:
+        engine = create_engine(self.database, poolclass=NullPool)
+        with engine.connect() as database:
+            return list(database.execute(text(query)))
 
     def ask_payload(self, extra: dict[str, Any]) -> Any:
         """Return the payload of a delivery as a task gets it, which has no database."""
-        code = (
-            "import json, sys\n"
-            "from types import SimpleNamespace\n"
-            "from airflow_provider_integry.assets import webhook_events\n"
-            "event = SimpleNamespace(timestamp=1, extra=json.load(sys.stdin))\n"
-            "[found] = webhook_events({'triggering_asset_events': {'a': [event]}})\n"
-            "print('FOUND', json.dumps(found['payload']))\n"
-        )
         done = subprocess.run(
-            [sys.executable, "-c", code],
-            env=self.task_environment(
-                self.ports[0], AIRFLOW__DATABASE__SQL_ALCHEMY_CONN="airflow-db-not-allowed:///"
-            ),
+            [sys.executable, "-c", ASK],
+            env=self.task_environment(self.ports[0]),
             input=json.dumps(extra),
             capture_output=True,
             text=True,
@@ -158,16 +161,6 @@ class Hooked(Rig):
         )
         assert done.returncode == 0, done.stderr[-3000:]
         return json.loads(done.stdout.rpartition("FOUND ")[2])
-
-    def deliveries(self) -> list[tuple[str, str | None]]:
-        """Return outcome and id of every delivery that is kept."""
-        code = (
-            "import json\nfrom airflow import settings\nfrom sqlalchemy import text\n"
-            "with settings.engine.connect() as c:\n"
-            "    rows = c.execute(text('select outcome, event_id from integry_webhook_delivery order by received_at'))\n"
-            "    print(json.dumps([list(row) for row in rows]))\n"
-        )
-        return [tuple(row) for row in json.loads(self.run(code).splitlines()[-1])]
 
 
 def sign(body: bytes, *, at: float | None = None, secret: str = SECRET, event: str = "made") -> dict[str, str]:
