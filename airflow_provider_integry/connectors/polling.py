@@ -225,7 +225,7 @@ class Look:
         if len(ids) > MAX_IDS:
             raise ResponseFormatError(
                 self.activity,
-                f"there are more than {MAX_IDS} ids to remember; declare 'new.cursor' in the connector, or 'newest_first'",
+                f"there are more than {MAX_IDS} ids to remember; declare 'new.cursor' in the connector",
             )
         return tuple(ids)
 

@@ -52,7 +52,7 @@ class IntegryRecordSensor(BaseSensorOperator):
     operator_extra_links = (AuthorizeLink(),)
     ui_color = "#d9ead3"
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is a keyword of the task
         self,
         *,
         integry_conn_id: str,

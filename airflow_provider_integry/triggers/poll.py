@@ -80,7 +80,7 @@ class PollTrigger(_Polling, BaseEventTrigger):
         from_start: Whether records that are there at the very first look are new too.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - Airflow rebuilds it from keywords
         self,
         integry_conn_id: str,
         activity: str,
@@ -218,7 +218,7 @@ class RecordTrigger(_Polling, BaseTrigger):
         consumer: The task instance: ``dag_id``, ``task_id``, ``run_id``, ``map_index``.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - Airflow rebuilds it from keywords
         self,
         integry_conn_id: str,
         activity: str,

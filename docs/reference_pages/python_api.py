@@ -14,7 +14,16 @@ PACKAGE = Path(__file__).resolve().parents[2] / "airflow_provider_integry"
 PUBLIC: dict[str, tuple[str, ...]] = {
     "operators/activity.py": ("IntegryActivityOperator",),
     "sensors/authorization.py": ("IntegryAuthorizationSensor",),
-    "assets.py": ("authorization_asset", "authorization_lost_asset", "any_authorization_asset"),
+    "sensors/activity.py": ("IntegryRecordSensor",),
+    "assets.py": (
+        "authorization_asset",
+        "authorization_lost_asset",
+        "any_authorization_asset",
+        "webhook_asset",
+        "webhook_events",
+        "poll_asset",
+        "poll_records",
+    ),
     "keep_alive.py": ("build_keep_alive_dag",),
     "hooks/integry.py": ("IntegryHook",),
     "hooks/probe.py": ("Findings",),
@@ -23,10 +32,14 @@ PUBLIC: dict[str, tuple[str, ...]] = {
     "transport/sync.py": ("IntegrySession",),
     "transport/aio.py": ("IntegryAsyncSession",),
     "triggers/activity.py": ("ActivityTrigger",),
+    "triggers/poll.py": ("PollTrigger",),
     "triggers/authorization.py": ("AuthorizationReadyTrigger",),
 }
 # What a reader imports where that is not the module itself.
-IMPORTED_FROM = {"connectors/load.py": "airflow_provider_integry.connectors"}
+IMPORTED_FROM = {
+    "connectors/load.py": "airflow_provider_integry.connectors",
+    "triggers/poll.py": "airflow_provider_integry.triggers.activity",
+}
 # Airflow alone calls the methods of these.
 CALLED_BY_AIRFLOW = ("operators/", "sensors/", "triggers/")
 # The hook alone makes these.

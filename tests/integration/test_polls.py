@@ -27,7 +27,7 @@ def test_a_triggerer_that_is_killed_loses_and_repeats_no_record_of_a_thousand(po
     server.add(100)
     polled.watch("made", activity="made", interval_s=1)
     polled.start_triggerer()
-    polled.wait_for(lambda: polled.progress())
+    polled.wait_for(polled.progress)
     polled.wait_for(lambda: polled.progress()[0].looked_at)
 
     rng = random.Random(7)

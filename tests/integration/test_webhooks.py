@@ -205,7 +205,11 @@ def test_challenges_are_answered_as_services_want_it(hooked):
     okta = get(hooked.urls["basic"], headers={"X-Verification": "xyz"})
     crc = get(hooked.urls["crc"], params={"crc_token": "tok-1"})
 
-    assert (slack.status_code, slack.text, slack.headers["Content-Type"].split(";")[0]) == (200, "abc-123", "text/plain")
+    assert (slack.status_code, slack.text, slack.headers["Content-Type"].split(";")[0]) == (
+        200,
+        "abc-123",
+        "text/plain",
+    )
     assert (meta.status_code, meta.text) == (200, "42")
     assert okta.json() == {"verification": "xyz"}
     mac = base64.b64encode(hmac.new(SECRET.encode(), b"tok-1", hashlib.sha256).digest()).decode()
