@@ -19,6 +19,7 @@ from airflow_provider_integry.authorizations.journal import Journal
 from airflow_provider_integry.authorizations.poll_store import PollStore
 from airflow_provider_integry.authorizations.proof import INSTALLATION_CONN_ID
 from airflow_provider_integry.authorizations.refresh import Refresher
+from airflow_provider_integry.authorizations.rotate_triggers import rotate_triggers
 from airflow_provider_integry.authorizations.store import AuthorizationStore
 from airflow_provider_integry.authorizations.webhook_store import WebhookStore
 from airflow_provider_integry.errors import StoreNotReadyError, StoreUnavailableError
@@ -69,6 +70,11 @@ def local_webhooks() -> WebhookStore:
 def local_polls() -> PollStore:
     """Return this process's polls."""
     return PollStore(_engine)
+
+
+def rotate_local_triggers() -> tuple[int, list[str]]:
+    """Encrypt what polls and webhooks keep anew; see `rotate_triggers`."""
+    return rotate_triggers(_engine)
 
 
 def read_settings(conn_id: str) -> ConnectionSettings | None:

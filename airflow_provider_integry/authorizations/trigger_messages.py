@@ -17,7 +17,11 @@ MAX_BODY = 8 * 1024 * 1024
 MAX_HOLD_S = 90_000.0
 
 Count = Annotated[int, msgspec.Meta(ge=0, le=2**62)]
-Digest = Annotated[str, msgspec.Meta(max_length=64)]
+Digest = Annotated[str, msgspec.Meta(max_length=64, pattern=r"^[0-9a-f]*$")]
+# Databases refuse NUL in a text.
+Text = Annotated[str, msgspec.Meta(min_length=1, max_length=255, pattern=r"^[^\x00]*$")]
+Name = Annotated[str, msgspec.Meta(max_length=1024, pattern=r"^[^\x00]*$")]
+Identifier = Annotated[str, msgspec.Meta(max_length=64, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 
 
 class PayloadRequest(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -28,11 +32,11 @@ class PayloadRequest(msgspec.Struct, frozen=True, omit_defaults=True):
         delivery: Its id.
     """
 
-    conn_id: str
-    webhook: str
-    delivery: Annotated[str, msgspec.Meta(max_length=32)]
-    end_user: str | None = None
-    account: str | None = None
+    conn_id: Text
+    webhook: Identifier
+    delivery: Digest
+    end_user: Text | None = None
+    account: Text | None = None
 
 
 class PayloadAnswer(msgspec.Struct, frozen=True):
@@ -50,11 +54,11 @@ class Consumer(msgspec.Struct, frozen=True, omit_defaults=True):
         dag_id, task_id, run_id, map_index: The task instance; empty for a trigger.
     """
 
-    trigger_id: Count | None = None
-    dag_id: str = ""
-    task_id: str = ""
-    run_id: str = ""
-    map_index: int = -1
+    trigger_id: Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)] | None = None
+    dag_id: Name = ""
+    task_id: Name = ""
+    run_id: Name = ""
+    map_index: Annotated[int, msgspec.Meta(ge=-1, le=2**31 - 1)] = -1
 
 
 class PollName(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -66,12 +70,12 @@ class PollName(msgspec.Struct, frozen=True, omit_defaults=True):
         name: What tells it from others of the same; None for the only one.
     """
 
-    conn_id: str
-    activity: str
+    conn_id: Text
+    activity: Identifier
     inputs: Digest
-    end_user: str | None = None
-    account: str | None = None
-    name: str | None = None
+    end_user: Text | None = None
+    account: Text | None = None
+    name: Name | None = None
 
 
 class PollOpenRequest(msgspec.Struct, frozen=True, omit_defaults=True):

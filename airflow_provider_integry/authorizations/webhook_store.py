@@ -145,7 +145,7 @@ class WebhookStore:
         """Return the webhook for a key; None where there is none."""
         return next(iter(self._select(table.c.digest == key.digest)), None)
 
-    def list(self, conn_id: str | None = None) -> list[WebhookRow]:
+    def list_all(self, conn_id: str | None = None) -> list[WebhookRow]:
         """Return all webhooks, or those of one connection."""
         rows = self._select(table.c.conn_id == conn_id if conn_id is not None else literal(value=True))
         return [row for row in rows if conn_id is None or row.conn_id == conn_id]

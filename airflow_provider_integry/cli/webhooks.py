@@ -34,7 +34,7 @@ def add(args: Namespace) -> None:
 @command()
 def list_all(args: Namespace) -> None:
     """Show the webhooks that there are."""
-    print_rows((_build_row(row) for row in local_webhooks().list(args.conn_id)), args.output)
+    print_rows((_build_row(row) for row in local_webhooks().list_all(args.conn_id)), args.output)
 
 
 @command()

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import requests
-from broker.rig import Rig
+from integration.command_line import Installation
 from sqlalchemy import create_engine, text
 from sqlalchemy.pool import NullPool
 
@@ -105,7 +105,7 @@ print('FOUND', json.dumps(found['payload']))
 """
 
 
-class Hooked(Rig):
+class Hooked(Installation):
     """A rig with a connection `svc` whose connector has webhooks."""
 
     def __init__(self, folder: Path, database: str | None = None) -> None:

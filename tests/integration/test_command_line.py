@@ -468,7 +468,7 @@ def test_every_command_and_argument_explains_itself():
         todo += getattr(one, "subcommands", ())
         for argument in getattr(one, "args", ()):
             assert argument.kwargs.get("help"), f"{one.name} {argument.flags}"
-    commands = "authorize check db downgrade import revoke rotate-keys status test upgrade"
+    commands = "add authorize check db downgrade import list remove revoke rotate-keys status test upgrade webhooks"
     assert sorted(seen) == commands.split()
 
 

@@ -6,12 +6,14 @@ import base64
 import hashlib
 import hmac
 import json
+import re
 import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
 
 import pytest
+from cryptography.fernet import Fernet
 from integration.hooked import SECRET, Hooked, get, post, sign
 
 
@@ -282,3 +284,93 @@ def test_a_connection_without_a_secret_takes_nothing(tmp_path):
         assert "webhook_secret" in rig.server_log(port)
     finally:
         rig.stop()
+
+
+# -- the command line -------------------------------------------------------------------------------
+
+HOME = {"AIRFLOW__API__BASE_URL": "https://airflow.example.com/af"}
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory):
+    rig = Hooked(tmp_path_factory.mktemp("desk"))
+    rig.make_tables()
+    return rig
+
+
+def test_a_url_is_made_once_listed_and_removed(desk):
+    url, again = (desk.integry("webhooks", "add", "svc", "plain", **HOME).stdout.strip() for _ in range(2))
+    other = desk.integry("webhooks", "add", "svc", "plain", "--end-user", "user 1", **HOME).stdout.strip()
+    listed = json.loads(desk.integry("webhooks", "list", "-o", "json", **HOME).stdout)
+    kept = desk.integry("webhooks", "remove", "svc", "plain", said="n\n", **HOME)
+    gone = desk.integry("webhooks", "remove", "svc", "plain", "--yes", **HOME)
+    missing = desk.integry("webhooks", "remove", "svc", "plain", "--yes", **HOME)
+    left = json.loads(desk.integry("webhooks", "list", "svc", "-o", "json", **HOME).stdout)
+
+    assert re.fullmatch(r"https://airflow\.example\.com/af/integry/public/webhooks/[0-9a-f]{32}", url)
+    assert (again, other != url) == (url, True)
+    assert [(one["activity"], one["end_user"], one["url"]) for one in listed] == [
+        ("plain", "", url),
+        ("plain", "user 1", other),
+    ]
+    assert (kept.returncode, gone.returncode, missing.returncode) == (1, 0, 1)
+    assert [one["url"] for one in left] == [other]
+
+
+@pytest.mark.parametrize(
+    ("change", "arguments", "problem"),
+    [
+        ({}, ["svc", "plian"], "has no activity 'plian'"),
+        ({}, ["none", "plain"], "There is no connection 'none'"),
+        ({"webhook_secret": ""}, ["svc", "plain"], "webhook_secret"),
+        ({"connector": ""}, ["svc", "plain"], "connector"),
+    ],
+)
+def test_what_is_missing_is_said_before_a_url_is_made(desk, change, arguments, problem, monkeypatch):
+    monkeypatch.setitem(desk.connections["svc"], "extra", {**desk.connections["svc"]["extra"], **change})
+
+    done = desk.integry("webhooks", "add", *arguments, **HOME)
+
+    assert done.returncode == 1
+    assert problem in done.stderr
+
+
+def test_without_an_address_of_airflow_there_is_no_url(desk):
+    done = desk.integry("webhooks", "add", "svc", "token", AIRFLOW__API__BASE_URL="")
+
+    assert (done.returncode, "[api] base_url" in done.stderr) == (1, True)
+
+
+def test_kept_payloads_and_polls_are_encrypted_anew(tmp_path):
+    rig = Hooked(tmp_path)
+    rig.make_tables()
+    old, new = rig.fernet_key, Fernet.generate_key().decode()
+    rig.run(
+        "from airflow import settings\n"
+        "from airflow_provider_integry.authorizations.airflow_store import local_polls\n"
+        "from airflow_provider_integry.authorizations.poll_store import PollKey\n"
+        "from airflow_provider_integry.authorizations.trigger_messages import Consumer, PollName, PollPlanRequest\n"
+        "from airflow_provider_integry.authorizations.webhook_store import NewDelivery, record\n"
+        "with settings.engine.begin() as database:\n"
+        "    record(database, NewDelivery('d' * 32, 'w' * 32, None, None, None, None, {'n': 1}, 1), 'stored')\n"
+        "task = Consumer(dag_id='d', task_id='t', run_id='r')\n"
+        "key = PollKey('svc', None, 'made', '00')\n"
+        "found = local_polls().open(key, task, 'ab', 60)\n"
+        "name = PollName('svc', 'made', '00')\n"
+        "local_polls().plan(key, PollPlanRequest(name, task, 'ab', found.version, {'cursor': 5}, [[1], [2]], 60))\n"
+    )
+    rig.fernet_key = f"{new},{old}"
+    done = rig.integry("rotate-keys")
+    rig.fernet_key = new
+    after = rig.run(
+        "from airflow_provider_integry.authorizations.airflow_store import local_polls, local_webhooks\n"
+        "from airflow_provider_integry.authorizations.poll_store import PollKey\n"
+        "from airflow_provider_integry.authorizations.trigger_messages import Consumer\n"
+        "task = Consumer(dag_id='d', task_id='t', run_id='r')\n"
+        "found = local_polls().open(PollKey('svc', None, 'made', '00'), task, 'cd', 60)\n"
+        "print('FOUND', [one.records for one in found.events], local_webhooks().read_payload('w' * 32, 'd' * 32))\n"
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert "Polls and deliveries of webhooks: 2." in done.stdout
+    assert after.splitlines()[-1] == "FOUND [[[1]], [[2]]] {'n': 1}"
