@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -177,7 +178,8 @@ class PollStore:
             "account": key.account,
             "activity": key.activity,
             "version": 0,
-            "round": 0,
+            # A row that is made anew counts on, so that old events are not taken for its own.
+            "round": int(time.time()),
             "pending": 0,
             "created_at": epoch_now(),
         }

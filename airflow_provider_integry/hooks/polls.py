@@ -14,6 +14,7 @@ import msgspec
 from airflow_provider_integry.authorizations.steps import Steps, arun_steps, run_steps
 from airflow_provider_integry.authorizations.trigger_client import open_poll, plan_poll, settle_poll
 from airflow_provider_integry.authorizations.trigger_messages import (
+    MAX_EVENTS,
     Consumer,
     PollAnswer,
     PollName,
@@ -128,8 +129,8 @@ class Poller:
         return settle_poll(self._hook.settings, PollSettleRequest(self._poll, self._consumer, self._holder))
 
     def split(self, records: Sequence[Any]) -> list[list[Any]]:
-        """Return records as events."""
-        size = max(1, self._wanted.batch_size)
+        """Return records as events: of as many as are wanted, or of more where there would be too many events."""
+        size = max(1, self._wanted.batch_size, -(-len(records) // MAX_EVENTS))
         return [list(records[start : start + size]) for start in range(0, len(records), size)]
 
     def look(self, state: Mapping[str, Any] | None) -> Found:
@@ -162,10 +163,13 @@ class Poller:
 
     def _finish(self, call: PollCall, look: Look) -> Found:
         found = look.finish(call.answer_cursor)
-        limit = MAX_ROUND_BYTES // 2
-        if len(msgspec.json.encode(found.records)) > limit and look.before is not None and len(found.records) > 1:
-            # Fewer at once, where the poll can go on from any record.
-            return look.finish(call.answer_cursor, limit=max(1, len(found.records) // 8))
+        limit = len(found.records)
+        # Fewer at once, where the poll can go on from any record.
+        while limit > 1 and len(msgspec.json.encode(found.records)) > MAX_ROUND_BYTES // 2:
+            limit //= 2
+            found = look.finish(call.answer_cursor, limit)
+            if len(found.records) > limit:
+                break
         return found
 
     def _hold_s(self) -> float:

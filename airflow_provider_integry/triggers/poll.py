@@ -105,6 +105,8 @@ class PollTrigger(_Polling, BaseEventTrigger):
         self.batch_size = batch_size
         self.interval_s = interval_s
         self.from_start = from_start
+        # What this process has fired of one round: Airflow may still be about to write it.
+        self._fired: tuple[int, set[int]] = (0, set())
         if batch_size < 1:
             raise ValueError(f"batch_size must be at least 1, is {batch_size}")
         if interval_s is not None and interval_s <= 0:
@@ -166,12 +168,14 @@ class PollTrigger(_Polling, BaseEventTrigger):
             if answer.events:
                 self.log.info("%d of %d events were not accepted yet.", len(answer.events), answer.total)
                 for left in answer.events:
-                    yield self._build_event(answer, left.index, left.records)
+                    if self._is_first(answer, left.index):
+                        yield self._build_event(answer, left.index, left.records)
                 answer = await self._settle(poller, len(answer.events))
             found = await poller.alook(answer.state)
             is_told = not found.records and found.progress.dump() == answer.state
             planned = answer if is_told else await arun_steps(poller.plan(answer, found))
             for index, records in enumerate(poller.split(found.records)):
+                self._is_first(planned, index)
                 yield self._build_event(planned, index, records)
             if found.records:
                 self.log.info("%d new records of '%s' in %d events.", len(found.records), self.activity, planned.total)
@@ -193,6 +197,14 @@ class PollTrigger(_Polling, BaseEventTrigger):
             if not answer.events:
                 return answer
             pause_s = min(MAX_SETTLE_S, pause_s * 1.5)
+
+    def _is_first(self, answer: PollAnswer, index: int) -> bool:
+        """Return whether this process fires an event for the first time, and note that it does."""
+        if self._fired[0] != answer.round:
+            self._fired = (answer.round, set())
+        is_first = index not in self._fired[1]
+        self._fired[1].add(index)
+        return is_first
 
     def _build_event(self, answer: PollAnswer, index: int, records: list[Any]) -> TriggerEvent:
         return TriggerEvent(

@@ -15,8 +15,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from broker.rig import wait_healthy
 from integration.hooked import SET_UP, Hooked
 
+SERVE = Path(__file__).parent.parent / "broker" / "serve.py"
 CONNECTOR = """
 name: lists
 title: Lists
@@ -149,6 +151,17 @@ class Polled(Hooked):
         """Make an asset with a trigger, as the DAG processor does."""
         code = WATCH.replace("ARGUMENTS", repr(json.dumps(arguments))).replace("NAME", repr(name))
         self.run(code)
+
+    def restart_server(self) -> None:
+        """Start the API server again, at the port that it had."""
+        port = self.ports[0]
+        log = (self.folder / f"server-{port}.log").open("ab")
+        process = subprocess.Popen(
+            [sys.executable, SERVE, str(port)], env=self.server_environment(), stdout=log, stderr=subprocess.STDOUT
+        )
+        log.close()
+        self.servers[0] = process
+        wait_healthy(port, process, self.folder / f"server-{port}.log")
 
     def start_triggerer(self) -> None:
         log = (self.folder / "triggerer.log").open("ab")

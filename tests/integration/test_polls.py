@@ -77,3 +77,22 @@ def test_of_two_polls_of_the_same_records_without_a_name_one_waits(polled, serve
     polled.wait_for(lambda: len(polled.announced("first")) == 5 and len(polled.announced("third")) == 5)
 
     assert polled.announced("second") == []
+
+
+def test_an_api_server_that_goes_away_in_the_middle_makes_nothing_twice(polled, server):
+    server.add(20)
+    polled.watch("made", activity="made", interval_s=1)
+    polled.start_triggerer()
+    polled.wait_for(lambda: polled.progress() and polled.progress()[0].looked_at)
+    for _ in range(2):
+        before = len(polled.announced("made"))
+        server.add(300)
+        polled.wait_for(lambda before=before: len(polled.announced("made")) > before + 5)
+        polled.process_of(polled.ports[0]).kill()
+        polled.process_of(polled.ports[0]).wait(timeout=10)
+        time.sleep(6)
+        polled.restart_server()
+    polled.wait_for(lambda: len(polled.announced("made")) >= 600, 120)
+    polled.wait_for(lambda: polled.progress()[0].pending == 0)
+
+    assert polled.announced("made") == list(range(20, 620))
