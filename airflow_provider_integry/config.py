@@ -77,3 +77,24 @@ def multi_team() -> bool:
 def default_deferrable() -> bool:
     """Return Airflow's own option [operators] default_deferrable."""
     return bool(conf.getboolean("operators", "default_deferrable", fallback=False))
+
+
+def public_url() -> str | None:
+    """Return where services reach what lies below ``/integry/public``; None when Airflow does not know its address."""
+    url = conf.get(SECTION, "public_url", fallback="") or base_url() or ""
+    return url.rstrip("/") if url.startswith(("http://", "https://")) else None
+
+
+def max_webhook_bytes() -> int:
+    """Return the most bytes that a webhook's delivery may have."""
+    return int(conf.getint(SECTION, "max_webhook_bytes", fallback=1_048_576))
+
+
+def webhook_event_bytes() -> int:
+    """Return the most bytes of a payload that goes into an asset event; larger ones are fetched by the task."""
+    return int(conf.getint(SECTION, "webhook_event_bytes", fallback=16_384))
+
+
+def webhook_days() -> int:
+    """Return for how many days deliveries are kept, and replays known."""
+    return int(conf.getint(SECTION, "webhook_days", fallback=30))

@@ -98,7 +98,32 @@ CONNECTOR_FIELD = Field(
     " What it knows about the fields below, such as endpoints and scopes, counts where they are left empty.",
     placeholder="crm",
 )
-ADVANCED_FIELDS: tuple[Field, ...] = in_section(
+WEBHOOK_FIELDS: tuple[Field, ...] = in_section(
+    "Webhooks",
+    Field(
+        "webhook_secret",
+        "Webhook secret",
+        "What the service signs its webhooks with, or sends along: the service shows it, or you make it up for both."
+        " Needed for webhooks alone.",
+        "secret",
+    ),
+    Field(
+        "old_webhook_secret",
+        "Old webhook secret",
+        "The one before it, which is accepted too while you change it at the service. Empty it when that is done.",
+        "secret",
+    ),
+    Field(
+        "webhook_payloads",
+        "Webhook payloads",
+        "Asset events can be read by people who may not read connections. With 'in_event' small payloads are in them;"
+        " with 'by_reference' none is, and tasks fetch all of them.",
+        "choice",
+        choices=("in_event", "by_reference"),
+        default="in_event",
+    ),
+)
+REQUEST_FIELDS: tuple[Field, ...] = in_section(
     "Account, requests and transport",
     Field(
         "user_info_url",
@@ -198,6 +223,7 @@ ADVANCED_FIELDS: tuple[Field, ...] = in_section(
         placeholder="/etc/integry/client.key",
     ),
 )
+ADVANCED_FIELDS: tuple[Field, ...] = (*REQUEST_FIELDS, *WEBHOOK_FIELDS)
 HEADER_FIELDS = (
     Field(
         "header_name",

@@ -72,6 +72,40 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "example": "/var/lib/airflow/integry_journal",
         "default": "",
     },
+    "public_url": {
+        "description": (
+            "URL at which services reach `/integry/public/` of the API server, for webhooks; a proxy may offer that"
+            " prefix alone on another host. Empty: `[api] base_url`."
+        ),
+        "version_added": "0.1.0",
+        "type": "string",
+        "example": "https://hooks.example.com",
+        "default": "",
+    },
+    "max_webhook_bytes": {
+        "description": "Most bytes of one delivery of a webhook. A larger one is refused before it is read.",
+        "version_added": "0.1.0",
+        "type": "integer",
+        "example": None,
+        "default": "1048576",
+    },
+    "webhook_event_bytes": {
+        "description": (
+            "Most bytes of a payload, as JSON, that goes into the asset event. A larger one is kept, and"
+            " `webhook_events` fetches it."
+        ),
+        "version_added": "0.1.0",
+        "type": "integer",
+        "example": None,
+        "default": "16384",
+    },
+    "webhook_days": {
+        "description": "Days for which deliveries of webhooks are kept, and for which a replay of one is known.",
+        "version_added": "0.1.0",
+        "type": "integer",
+        "example": None,
+        "default": "30",
+    },
 }
 
 
@@ -93,9 +127,11 @@ def get_provider_info() -> dict[str, Any]:
         ],
         "hooks": [_modules("hooks.integry", "hooks.typed")],
         "operators": [_modules("operators.activity", "operators.request")],
-        "sensors": [_modules("sensors.authorization")],
+        "sensors": [_modules("sensors.activity", "sensors.authorization")],
         "extra-links": ["airflow_provider_integry.links.AuthorizeLink"],
-        "triggers": [_modules("triggers.activity", "triggers.authorization", "triggers.waiting")],
+        "triggers": [
+            _modules("triggers.activity", "triggers.authorization", "triggers.poll", "triggers.waiting"),
+        ],
         "connection-types": [_build_connection_type(item) for item in CONNECTION_TYPES],
         "task-decorators": [
             {"name": "integry", "class-name": f"{__package__}.decorators.integry.integry_task"},

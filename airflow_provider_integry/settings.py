@@ -101,6 +101,19 @@ class UserInfoSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class WebhookSettings:
+    """How webhooks of this connection are treated.
+
+    Attributes:
+        secrets: What deliveries are verified with; the first one is the current one.
+        is_by_reference: Whether payloads stay out of asset events.
+    """
+
+    secrets: tuple[Secret, ...] = ()
+    is_by_reference: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class ConnectionSettings:
     """A connection that was checked.
 
@@ -116,6 +129,7 @@ class ConnectionSettings:
         auth: Credentials, or how to get them.
         secret_headers: Further credentials that travel beside them.
         secrets: Every secret of the connection.
+        webhook: How webhooks are treated.
     """
 
     conn_id: str
@@ -130,6 +144,7 @@ class ConnectionSettings:
     auth: AuthSettings
     secret_headers: tuple[tuple[str, Secret], ...] = ()
     secrets: tuple[Secret, ...] = ()
+    webhook: WebhookSettings = field(default_factory=WebhookSettings)
 
 
 def read_connection(connection: Any) -> RawConnection:
@@ -185,6 +200,7 @@ def parse_connection(
             auth=auth,
             secret_headers=_read_secret_headers(values),
             secrets=values.secrets(),
+            webhook=_read_webhook(values),
         )
     except EmptyFieldError as error:
         raise MissingFieldError(raw.conn_id, error.what, error.problem) from None
@@ -264,6 +280,13 @@ def _read_secret_headers(values: FieldValues) -> tuple[tuple[str, Secret], ...]:
     return tuple(headers.items())
 
 
+def _read_webhook(values: FieldValues) -> WebhookSettings:
+    found = (values.secret("webhook_secret"), values.secret("old_webhook_secret"))
+    return WebhookSettings(
+        tuple(secret for secret in found if secret), values.text("webhook_payloads") == "by_reference"
+    )
+
+
 def _read_user_info(values: FieldValues) -> UserInfoSettings:
     url = values.text("user_info_url")
     if url and "://" in url.split("?", 1)[0]:
@@ -310,6 +333,7 @@ __all__ = [
     "RawConnection",
     "TransportSettings",
     "UserInfoSettings",
+    "WebhookSettings",
     "parse_connection",
     "read_connection",
 ]

@@ -18,9 +18,12 @@ from airflow_provider_integry.authorizations.crypto import check_key
 from airflow_provider_integry.authorizations.events import AirflowEvents
 from airflow_provider_integry.authorizations.journal import Journal
 from airflow_provider_integry.authorizations.permit_store import PermitStore
+from airflow_provider_integry.authorizations.poll_store import PollStore
 from airflow_provider_integry.authorizations.proof import INSTALLATION_CONN_ID
 from airflow_provider_integry.authorizations.refresh import Refresher
+from airflow_provider_integry.authorizations.rotate_triggers import rotate_triggers
 from airflow_provider_integry.authorizations.store import AuthorizationStore
+from airflow_provider_integry.authorizations.webhook_store import WebhookStore
 from airflow_provider_integry.errors import StoreNotReadyError, StoreUnavailableError
 from airflow_provider_integry.secret import Secret
 from airflow_provider_integry.settings import ConnectionSettings, RawConnection, read_connection
@@ -63,6 +66,23 @@ def local_refresher() -> Refresher:
 def local_consents() -> Consents:
     """Return what begins and ends authorizations in this process."""
     return Consents(local_store(), ConsentStore(_engine), local_journal(), AirflowEvents(), read_settings, team_of)
+
+
+@cache
+def local_webhooks() -> WebhookStore:
+    """Return this process's webhooks."""
+    return WebhookStore(_engine)
+
+
+@cache
+def local_polls() -> PollStore:
+    """Return this process's polls."""
+    return PollStore(_engine)
+
+
+def rotate_local_triggers() -> tuple[int, list[str]]:
+    """Encrypt what polls and webhooks keep anew; see `rotate_triggers`."""
+    return rotate_triggers(_engine)
 
 
 def read_settings(conn_id: str) -> ConnectionSettings | None:

@@ -64,6 +64,37 @@ def announce_lost(row: Authorization, cause: str) -> None:
     _announce(row, lost_names(row.conn_id, row.end_user), extra)
 
 
+def register_event(session: Session, names: AssetNames, extra: dict[str, Any], team: str | None) -> bool:
+    """Write one event in a session of the caller's; return whether any DAG uses the asset.
+
+    Args:
+        session: It is the caller who commits it.
+        names: The asset.
+        extra: What the event says.
+        team: Team of the connection that it is about.
+    """
+    # Lazy for start-up cost, as below.
+    from airflow.assets.manager import asset_manager
+
+    known = _find_asset(session, names)
+    if known is None:
+        return False
+    asset_manager.register_asset_change(asset=known, extra=extra, session=session, **_origin(team))
+    return True
+
+
+def _find_asset(session: Session, names: AssetNames) -> AssetModel | None:
+    """Return an asset that a DAG uses; None for others. Airflow warns about each event of one that it does not know."""
+    # Lazy for start-up cost, as below.
+    from airflow.models.asset import AssetModel
+    from airflow.sdk import Asset
+    from sqlalchemy import select
+
+    asset = Asset(**names._asdict())
+    known = session.scalar(select(AssetModel).where(AssetModel.name == asset.name, AssetModel.uri == asset.uri))
+    return known if known is not None and known.active else None
+
+
 def _describe(row: Authorization, readiness: Readiness) -> dict[str, Any]:
     return {
         "conn_id": row.conn_id,
@@ -105,19 +136,14 @@ def _register(
     """Write one event, in a session of its own; nothing where no DAG uses the asset."""
     # Lazy for start-up cost, as above.
     from airflow.assets.manager import asset_manager
-    from airflow.models.asset import AssetModel
-    from airflow.sdk import Asset
     from airflow.utils.session import create_session
-    from sqlalchemy import select
 
-    asset = Asset(**names._asdict())
     with create_session(scoped=False) as session:
-        # Asked first: Airflow warns about each event of an asset that it does not know.
-        known = session.scalar(select(AssetModel).where(AssetModel.name == asset.name, AssetModel.uri == asset.uri))
-        if known is None or not known.active or not _has_audience(session, known, audience):
+        known = _find_asset(session, names)
+        if known is None or not _has_audience(session, known, audience):
             return
         asset_manager.register_asset_change(
-            asset=known, extra=extra, session=session, partition_key=partition_key, **_origin(row)
+            asset=known, extra=extra, session=session, partition_key=partition_key, **_origin(row.team_name)
         )
     log.info("Connection '%s': asset '%s' has an event (authorization %s).", row.conn_id, names.name, row.id)
 
@@ -143,11 +169,11 @@ def _has_audience(session: Session, asset: AssetModel, audience: Audience) -> bo
     return True in kinds if audience == "partitioned" else kinds != {True}
 
 
-def _origin(row: Authorization) -> dict[str, Any]:
+def _origin(team: str | None) -> dict[str, Any]:
     """Return who sends the event, for Airflow's rules between teams, where it has them (3.3 and later)."""
     if not _knows_origin():
         return {}
-    teams = {row.team_name} if row.team_name and config.multi_team() else set()
+    teams = {team} if team and config.multi_team() else set()
     return {"source_is_api": True, "api_user_teams": teams}
 
 

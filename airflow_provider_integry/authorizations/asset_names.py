@@ -58,8 +58,36 @@ def any_names(conn_id: str) -> AssetNames:
     return _build("authorization-any", conn_id, None)
 
 
-def _build(kind: str, conn_id: str, end_user: str | None) -> AssetNames:
-    parts = [_encode("conn_id", conn_id)]
+def webhook_names(conn_id: str, activity: str, end_user: str | None = None) -> AssetNames:
+    """Return what the asset is called that has an event for each delivery of a webhook.
+
+    Args:
+        conn_id: The Airflow connection.
+        activity: The trigger of its connector.
+        end_user: The end user whose webhook it is; None for the connection's own.
+    Raises:
+        ValueError: A text is empty, or holds half of a character.
+    """
+    return _build("webhook", conn_id, end_user, _encode("activity", activity))
+
+
+def poll_names(conn_id: str, activity: str, end_user: str | None = None, name: str | None = None) -> AssetNames:
+    """Return what the asset is called that has an event for new records of a poll.
+
+    Args:
+        conn_id: The Airflow connection.
+        activity: The trigger of its connector.
+        end_user: The end user whose records they are; None for the connection's own account.
+        name: What tells it from other polls of the same activity; None for the only one.
+    Raises:
+        ValueError: A text is empty, or holds half of a character.
+    """
+    further = [_encode("activity", activity)] + ([] if name is None else [_encode("name", name)])
+    return _build("poll" if name is None else "poll-named", conn_id, end_user, *further)
+
+
+def _build(kind: str, conn_id: str, end_user: str | None, *further: str) -> AssetNames:
+    parts = [_encode("conn_id", conn_id), *further]
     if end_user is not None:
         parts.append(_encode("end_user", end_user))
     return AssetNames(":".join(("integry", kind, *parts)), f"integry://{kind}/{'/'.join(parts)}")

@@ -98,6 +98,39 @@ MAX_PAGES = Arg(("--max-pages",), help="End after this many pages", metavar="N",
 MAX_RECORDS = Arg(("--max-records",), help="End after this many records", metavar="N", type=int)
 DRY_RUN = Arg(("--dry-run",), help="Check the inputs and show the request, without sending it", action="store_true")
 
+HOOK = Arg(("activity",), help="Trigger of its connector, of mode webhook", metavar="ACTIVITY")
+HOOK_CONN_ID = Arg(("conn_id",), help="Only this connection's webhooks", metavar="CONN_ID", nargs="?")
+HOOK_END_USER = Arg(
+    ("--end-user",), help="End user whose events they are (default: the connection's own)", metavar="TEXT"
+)
+
+_WEBHOOKS = (
+    ActionCommand(
+        name="add",
+        help="Make the URL of a webhook, and print it",
+        description=(
+            "Make the URL that a service is given to tell what has happened, or print the one that there is. The"
+            " connection needs a connector with that trigger, and its webhook secret."
+        ),
+        epilog="Example: airflow integry webhooks add github issue_changed",
+        func=lazy_load_command(f"{_PACKAGE}.webhooks.add"),
+        args=(CONN_ID, HOOK, HOOK_END_USER, ACCOUNT, ARG_VERBOSE),
+    ),
+    ActionCommand(
+        name="list",
+        help="Show the webhooks that there are",
+        description="Show every webhook with its URL.",
+        func=lazy_load_command(f"{_PACKAGE}.webhooks.list_all"),
+        args=(HOOK_CONN_ID, ARG_OUTPUT, ARG_VERBOSE),
+    ),
+    ActionCommand(
+        name="remove",
+        help="Remove a webhook; its URL ends",
+        description="Remove a webhook with what it has delivered. Whoever calls its URL is answered 404 from then on.",
+        func=lazy_load_command(f"{_PACKAGE}.webhooks.remove"),
+        args=(CONN_ID, HOOK, HOOK_END_USER, ACCOUNT, ARG_YES, ARG_VERBOSE),
+    ),
+)
 _DATABASE = (
     ActionCommand(
         name="upgrade",
@@ -276,6 +309,11 @@ COMMANDS: list[CLICommand] = [
                 name="connectors",
                 help="List, show, check and import connectors",
                 subcommands=_CONNECTORS,
+            ),
+            GroupCommand(
+                name="webhooks",
+                help="Make, show and remove the URLs of webhooks",
+                subcommands=_WEBHOOKS,
             ),
             GroupCommand(
                 name="db",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from argparse import Namespace
 
-from airflow_provider_integry.authorizations.airflow_store import local_journal, local_store
+from airflow_provider_integry.authorizations.airflow_store import local_journal, local_store, rotate_local_triggers
 from airflow_provider_integry.authorizations.rotate import Rotation, rotate_keys
 from airflow_provider_integry.cli.command import command
 
@@ -21,12 +21,14 @@ def rotate(args: Namespace) -> None:
         print(f"{seen} of {max(seen, total)} authorizations", file=sys.stderr)
 
     done = rotate_keys(store, journal, show)
+    further, unreadable = rotate_local_triggers()
+    done.unreadable.extend(unreadable)
     for name in done.unreadable:
         print(f"Cannot be decrypted with any of the keys: {name}")
     empty = f" ({done.empty} more hold no secret)" if done.empty else ""
     print(
         f"Encrypted anew with the first Fernet key: {done.rotated} authorizations{empty}, and {done.journalled} entries"
-        f" of the journal in {journal.folder}."
+        f" of the journal in {journal.folder}. Polls and deliveries of webhooks: {further}."
     )
     if done.unreadable:
         raise SystemExit(

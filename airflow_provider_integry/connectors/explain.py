@@ -39,15 +39,20 @@ def _path_of(detail: ErrorDetails, root: Node) -> Path:
     if detail["type"] == PLAIN:
         return (*path, *detail["ctx"]["path"])
     if detail["type"].startswith("union_tag"):
-        return (*path, "kind")
+        return (*path, str(detail["ctx"]["discriminator"]).strip("'"))
     return path
 
 
 def _without_tags(loc: Sequence[str | int]) -> Path:
     # pydantic puts the chosen kind behind the key of a discriminated union:
-    # activities.NAME.<kind> and activities.NAME.<kind>.paging.<kind>.
+    # activities.NAME.<kind> and activities.NAME.<kind>.paging.<kind>; for triggers activities.NAME.trigger.<mode>,
+    # with activities.NAME.trigger.webhook.verify.<kind> for one of them.
     parts = list(loc)
     if parts[:1] == ["activities"]:
+        if parts[2:3] == ["trigger"]:
+            if parts[3:5] == ["webhook", "verify"]:
+                del parts[5:6]
+            del parts[3:4]
         if len(parts) > 4 and parts[3] == "paging":
             del parts[4]
         if len(parts) > 2:
@@ -87,7 +92,12 @@ def _not_among(given: object, expected: str) -> str:
 def _missing_kind(detail: ErrorDetails) -> str:
     if not isinstance(detail["input"], dict):
         return f"is missing: a mapping with 'kind' is wanted here, not {show(detail['input'])}"
-    kinds = "none, page, offset, cursor, keyset, link, next_url, auto" if "paging" in detail["loc"] else "action, query"
+    if "mode" in str(detail["ctx"]["discriminator"]):
+        return "is missing. Allowed: poll, webhook"
+    if "verify" in detail["loc"]:
+        return "is missing. Allowed: hmac, token, basic"
+    pages = "none, page, offset, cursor, keyset, link, next_url, auto"
+    kinds = pages if "paging" in detail["loc"] else "action, query, trigger"
     return f"is missing. Allowed: {kinds}"
 
 

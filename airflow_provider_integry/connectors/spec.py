@@ -33,9 +33,11 @@ from airflow_provider_integry.connectors.model import (
     StaticHeaders,
     is_identifier,
     problem,
+    suggest,
 )
 from airflow_provider_integry.connectors.paging import NoPaging, Paging
 from airflow_provider_integry.connectors.rate_limits import Limits
+from airflow_provider_integry.connectors.triggers import NewRecords, Webhook
 from airflow_provider_integry.errors import UrlNotAllowedError
 from airflow_provider_integry.urls import check_url, origin_of
 
@@ -182,8 +184,31 @@ def _check_bodiless(method: Method, inputs: dict[str, Input]) -> None:
             )
 
 
-# A third kind (trigger) is one more class here.
-Activity = Annotated[Action | Query, Field(discriminator="kind")]
+class Poll(Query):
+    """A query that is run again and again; its new records start flows.
+
+    Attributes:
+        new: How new records are told from those that were seen.
+        interval_s: Seconds between two looks, where nobody says otherwise.
+    """
+
+    kind: Literal["trigger"]  # type: ignore[assignment]  # read as a query is, and called something else
+    mode: Literal["poll"]
+    new: NewRecords
+    interval_s: Annotated[float, Field(ge=1.0)] = 60.0
+
+    @model_validator(mode="after")
+    def _check_since(self) -> Poll:
+        since = self.new.since
+        if since is not None and since not in self.inputs:
+            raise problem(("new", "since"), f"is '{since}', which is no input{suggest(since, self.inputs)}")
+        if since is not None and self.inputs[since].required:
+            raise problem(("inputs", since, "required"), "is true, but the first look has no cursor to send yet")
+        return self
+
+
+Trigger = Annotated[Poll | Webhook, Field(discriminator="mode")]
+Activity = Annotated[Action | Query | Trigger, Field(discriminator="kind")]
 
 
 class UserInfoSpec(SpecModel):
@@ -263,7 +288,9 @@ class Connector(SpecModel):
     @model_validator(mode="after")
     def _check_absolute_paths(self) -> Connector:
         paths: list[tuple[Path, str]] = [
-            (("activities", name, "path"), activity.path) for name, activity in self.activities.items()
+            (("activities", name, "path"), activity.path)
+            for name, activity in self.activities.items()
+            if not isinstance(activity, Webhook)
         ]
         if self.user_info is not None:
             paths.append((("user_info", "path"), self.user_info.path))

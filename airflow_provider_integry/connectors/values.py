@@ -13,6 +13,7 @@ from airflow_provider_integry.connectors.inputs import Input
 from airflow_provider_integry.connectors.model import suggest
 from airflow_provider_integry.connectors.schemas import MAX_PROBLEMS, Path, find_problems, type_name
 from airflow_provider_integry.connectors.spec import Action, Connector, Query
+from airflow_provider_integry.connectors.triggers import Webhook
 from airflow_provider_integry.errors import InvalidInputError, UnknownActivityError
 
 MAX_DEPTH = 64
@@ -21,14 +22,14 @@ _SENSITIVE = re.compile(r"pass(word|wd|phrase)|secret|token|credential|private|a
 
 
 def find_activity(connector: Connector, name: str) -> Action | Query:
-    """Return an activity by name.
+    """Return an activity that is called, by name; a webhook is not: its service calls us.
 
     Raises:
         UnknownActivityError: The connector has none of that name.
     """
     activity = connector.activities.get(name)
-    if activity is None:
-        known = sorted(connector.activities)
+    if activity is None or isinstance(activity, Webhook):
+        known = sorted(key for key, one in connector.activities.items() if not isinstance(one, Webhook))
         close = difflib.get_close_matches(name, known, n=1)
         raise UnknownActivityError(connector.name, name, known, close[0] if close else None)
     return activity

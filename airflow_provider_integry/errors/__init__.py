@@ -46,7 +46,8 @@ beyond a short, redacted excerpt. `retryable` says whether the same call may suc
     │   ├── BrokerUnreachableError       it does not answer (retryable)
     │   ├── BrokerRefusedError           it does not accept the proof of this process
     │   ├── BrokerFailedError            it failed without saying why (retryable)
-    │   └── RefreshInProgressError       somebody else is renewing the token (retryable)
+    │   ├── RefreshInProgressError       somebody else is renewing the token (retryable)
+    │   └── PollTakenError               somebody else looks for these new records (retryable)
     ├── TransportError                   the request did not complete
     │   ├── ConnectFailedError           no connection: nothing was sent (retryable)
     │   ├── ConnectionBrokenError        broken while sending or reading (retryable)
@@ -120,6 +121,7 @@ from airflow_provider_integry.errors.broker import (
     BrokerFailedError,
     BrokerRefusedError,
     BrokerUnreachableError,
+    PollTakenError,
     RefreshInProgressError,
     StoreError,
     StoreNotReadyError,
@@ -193,6 +195,7 @@ __all__ = [
     "OutputPathError",
     "PagingError",
     "PassingFailureError",
+    "PollTakenError",
     "ReauthorizationNeededError",
     "RedirectRefusedError",
     "RefreshInProgressError",

@@ -91,3 +91,22 @@ class RefreshInProgressError(BrokerError):
         )
         self.conn_id = conn_id
         self.waited_s = waited_s
+
+
+class PollTakenError(BrokerError):
+    """Somebody else looks for these new records now.
+
+    Args:
+        conn_id: The connection.
+        activity: The trigger of its connector.
+    """
+
+    retryable = True
+
+    def __init__(self, conn_id: str, activity: str) -> None:
+        super().__init__(
+            f"Connection '{conn_id}': somebody else looks for new records of '{activity}' now. Where two DAGs want the"
+            " same records, give one of the polls a name."
+        )
+        self.conn_id = conn_id
+        self.activity = activity

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from airflow_provider_integry.authorizations.permits import PermitGate
     from airflow_provider_integry.connectors import Connector
     from airflow_provider_integry.connectors.answer_rules import ErrorRules
+    from airflow_provider_integry.connectors.polling import PollCall, Progress
     from airflow_provider_integry.connectors.run import ActivityCall
     from airflow_provider_integry.hooks.sending import Patience, Sending
     from airflow_provider_integry.transport.aio import IntegryAsyncSession
@@ -140,6 +141,19 @@ class RunsActivities:
         from airflow_provider_integry.hooks.files import read_files
 
         return read_files(activity, found.inputs, inputs)
+
+    def start_poll(self, activity: str, inputs: Mapping[str, Any], progress: Progress | None) -> PollCall:
+        """Check a poll and its inputs and return the call, with nothing sent yet.
+
+        Args:
+            activity: Name of a poll of the connector.
+            inputs: Its inputs, without the one that is given the cursor.
+            progress: How far the poll has come; None for the first look.
+        """
+        # Lazy for start-up cost, as above.
+        from airflow_provider_integry.connectors.polling import PollCall
+
+        return PollCall(self.connector, activity, inputs, base_url=self._base_url(), progress=progress)
 
     def pages(self, call: ActivityCall) -> Generator[Any, None, None]:
         """Run a call and give what each answer holds: a page of records, or the one output."""

@@ -11,6 +11,9 @@ from airflow.sdk.exceptions import AirflowException
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_provider_integry.errors import IntegryError
+from airflow_provider_integry.triggers.poll import PollTrigger
+
+__all__ = ["ActivityTrigger", "PollTrigger"]
 
 
 class ActivityTrigger(BaseTrigger):

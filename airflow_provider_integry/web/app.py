@@ -13,12 +13,13 @@ from starlette.staticfiles import StaticFiles
 from airflow_provider_integry import __version__
 from airflow_provider_integry.authorizations.broker import Broker
 from airflow_provider_integry.errors import IntegryError
+from airflow_provider_integry.web.api import triggers
 from airflow_provider_integry.web.api.openapi import complete_document
 from airflow_provider_integry.web.api.routes import build_router
 from airflow_provider_integry.web.headers import SafeHeaders
 from airflow_provider_integry.web.pages import actions, authorizations, consent, task_link
 from airflow_provider_integry.web.pages.rendering import render_login, render_refusal
-from airflow_provider_integry.web.public import callback
+from airflow_provider_integry.web.public import callback, webhooks
 from airflow_provider_integry.web.refusals import PageError
 
 _STATIC = Path(__file__).parent / "static"
@@ -45,7 +46,8 @@ def build_app() -> FastAPI:
         openapi_url="/v1/openapi.json",
     )
     app.include_router(build_router(Broker()))
-    for pages in (authorizations, consent, actions, task_link, callback):
+    app.include_router(triggers.build_router())
+    for pages in (authorizations, consent, actions, task_link, callback, webhooks):
         app.include_router(pages.build_router())
     # Pages that need no login look like the others, also where a proxy lets nothing but this prefix through.
     app.mount("/public/static", StaticFiles(directory=_STATIC), name="static")

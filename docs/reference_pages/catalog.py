@@ -11,6 +11,7 @@ from airflow_provider_integry.connectors import Connector, load_connector
 from airflow_provider_integry.connectors.inputs import Input
 from airflow_provider_integry.connectors.load import CATALOG
 from airflow_provider_integry.connectors.spec import Activity, Query
+from airflow_provider_integry.connectors.triggers import Webhook
 from reference_pages.markdown import build_table, code, code_list, join
 
 
@@ -52,6 +53,9 @@ def _facts(connector: Connector) -> list[list[str]]:
 
 
 def _build_activity(name: str, activity: Activity) -> str:
+    if isinstance(activity, Webhook):
+        about = f"{activity.title or name}: trigger, webhook, verified by `{activity.verify.kind}`.\n"
+        return join(f"### {name}", f"{about}{activity.description}")
     paged = f", paging `{activity.paging.kind}`" if isinstance(activity, Query) else ""
     rows = [_build_input(key, spec) for key, spec in activity.inputs.items()]
     return join(

@@ -16,14 +16,22 @@ from airflow_provider_integry.connectors.inputs import SHORTHAND, Input
 from airflow_provider_integry.connectors.paging import Paging
 from airflow_provider_integry.connectors.rate_limits import Limits
 from airflow_provider_integry.connectors.spec import Activity, Connector, UserInfoSpec
+from airflow_provider_integry.connectors.triggers import Challenge, EventField, NewRecords, Timestamp, Verification
 from reference_pages.docstrings import read_entries, split_docstring, to_markdown
 from reference_pages.markdown import build_anchor, build_table, code, code_list, join
 
 
 def _members(union: Any) -> dict[str, type[BaseModel]]:
-    """Return the models of a union by their kind."""
-    models = typing.get_args(typing.get_args(union)[0])
-    return {typing.get_args(model.model_fields["kind"].annotation)[0]: model for model in models}
+    """Return the models of a union by their kind; those of a union in it by kind and mode."""
+    found: dict[str, type[BaseModel]] = {}
+    for model in typing.get_args(typing.get_args(union)[0]):
+        if typing.get_origin(model) is typing.Annotated:
+            found.update(_members(model))
+            continue
+        fields = model.model_fields
+        keys = [fields[name].annotation for name in ("kind", "mode") if name in fields]
+        found[" ".join(typing.get_args(key)[0] for key in keys)] = model
+    return found
 
 
 # Heading of each model, in the order of the page.
@@ -36,6 +44,11 @@ HEADINGS: dict[type[BaseModel], str] = {
     Limits: "limits",
     Idempotency: "idempotency",
     **{model: f"Paging {kind}" for kind, model in _members(Paging).items()},
+    NewRecords: "new",
+    **{model: f"Verification {kind}" for kind, model in _members(Verification).items()},
+    Timestamp: "Timestamp",
+    Challenge: "Challenge",
+    EventField: "Field of a delivery",
 }
 # Keys whose docstrings leave out what the name already says.
 PLAIN_KEYS = {
@@ -43,6 +56,7 @@ PLAIN_KEYS = {
     "description": "What it is for, in a sentence.",
     "docs_url": "Where the API's own documentation is.",
     "kind": "Tells the kinds apart.",
+    "mode": "Whether we ask the service or are called by it.",
     "method": "HTTP method.",
     "size": "Records asked for per page.",
     "paging": "How the answer comes in pages.",
@@ -127,7 +141,7 @@ def _describe_type(annotation: Any) -> str:
     return _WORDS.get(annotation, "any JSON value")
 
 
-_WORDS = {str: "text", int: "whole number", bool: "`true` or `false`"}
+_WORDS = {str: "text", int: "whole number", float: "number", bool: "`true` or `false`"}
 
 
 def _fence_examples(text: str) -> str:

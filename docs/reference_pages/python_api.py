@@ -16,7 +16,16 @@ PUBLIC: dict[str, tuple[str, ...]] = {
     "operators/request.py": ("IntegryRequestOperator",),
     "decorators/integry.py": ("integry_task",),
     "sensors/authorization.py": ("IntegryAuthorizationSensor",),
-    "assets.py": ("authorization_asset", "authorization_lost_asset", "any_authorization_asset"),
+    "sensors/activity.py": ("IntegryRecordSensor",),
+    "assets.py": (
+        "authorization_asset",
+        "authorization_lost_asset",
+        "any_authorization_asset",
+        "webhook_asset",
+        "webhook_events",
+        "poll_asset",
+        "poll_records",
+    ),
     "keep_alive.py": ("build_keep_alive_dag",),
     "hooks/integry.py": ("IntegryHook",),
     "hooks/probe.py": ("Findings",),
@@ -25,11 +34,15 @@ PUBLIC: dict[str, tuple[str, ...]] = {
     "transport/sync.py": ("IntegrySession",),
     "transport/aio.py": ("IntegryAsyncSession",),
     "triggers/activity.py": ("ActivityTrigger",),
+    "triggers/poll.py": ("PollTrigger",),
     "triggers/authorization.py": ("AuthorizationReadyTrigger",),
     "testing.py": ("ConnectorTester", "Reply", "Sent"),
 }
 # What a reader imports where that is not the module itself.
-IMPORTED_FROM = {"connectors/load.py": "airflow_provider_integry.connectors"}
+IMPORTED_FROM = {
+    "connectors/load.py": "airflow_provider_integry.connectors",
+    "triggers/poll.py": "airflow_provider_integry.triggers.activity",
+}
 # Airflow alone calls the methods of these.
 CALLED_BY_AIRFLOW = ("operators/", "sensors/", "triggers/")
 # The hook alone makes these.

@@ -469,8 +469,8 @@ def test_every_command_and_argument_explains_itself():
         for argument in getattr(one, "args", ()):
             assert argument.kwargs.get("help"), f"{one.name} {argument.flags}"
     commands = (
-        "authorize check connectors db downgrade import import list revoke rotate-keys run schema show status test"
-        " upgrade validate"
+        "add authorize check connectors db downgrade import import list list remove revoke rotate-keys run schema show"
+        " status test upgrade validate webhooks"
     )
     assert sorted(seen) == commands.split()
 

@@ -11,9 +11,18 @@ from starlette.routing import Mount
 
 from airflow_provider_integry.web.app import build_app
 
-# Who is not logged in may ask these: the broker's own interface checks a proof, callbacks a state and a cookie.
-PUBLIC = {"/health", "/public/callback/{context}", "/v1/openapi.json"}
-PROVED = {"/v1/credentials": 400, "/v1/status": 400, "/v1/keep-alive": 404}
+# Who is not logged in may ask these: the broker's own interface checks a proof, callbacks a state and a cookie,
+# webhooks what their service signs.
+PUBLIC = {"/health", "/public/callback/{context}", "/public/webhooks/{webhook_id}", "/v1/openapi.json"}
+PROVED = {
+    "/v1/credentials": 400,
+    "/v1/status": 400,
+    "/v1/keep-alive": 404,
+    "/v1/webhooks/payload": 400,
+    "/v1/polls/open": 400,
+    "/v1/polls/plan": 400,
+    "/v1/polls/settle": 400,
+}
 
 
 def routes():

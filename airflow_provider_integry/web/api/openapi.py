@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 from fastapi import FastAPI
 
+from airflow_provider_integry.authorizations import trigger_messages
 from airflow_provider_integry.authorizations.messages import (
     PROBLEM_TYPE,
     CredentialsAnswer,
@@ -30,6 +31,12 @@ _BODIES = (
     KeepAliveAnswer,
     PermitRequest,
     PermitAnswer,
+    trigger_messages.PayloadRequest,
+    trigger_messages.PayloadAnswer,
+    trigger_messages.PollOpenRequest,
+    trigger_messages.PollPlanRequest,
+    trigger_messages.PollSettleRequest,
+    trigger_messages.PollAnswer,
     Problem,
 )
 _REF = "#/components/schemas/"
@@ -59,6 +66,10 @@ _SUMMARIES = {
     "status": "Tell where authorizations stand",
     "permits": "Grant a permit to send requests",
     "keep_alive": "Renew grants that nobody uses",
+    "webhook_payload": "Hand out what a webhook has delivered",
+    "poll_open": "Begin to look for new records",
+    "poll_plan": "Keep new records before anybody is told of them",
+    "poll_settle": "Tell which events of new records were accepted",
 }
 
 

@@ -72,14 +72,14 @@ def build_router(broker: Broker) -> APIRouter:
 
 async def credentials(broker: Broker, request: Request) -> Response:
     """Return a token that is good now; wait a few seconds while it is renewed."""
-    started, asked = time.monotonic(), await _read(request, CredentialsRequest)
+    started, asked = time.monotonic(), await read_body(request, CredentialsRequest)
     claims = build_claims(asked.conn_id, asked.end_user, asked.account)
     try:
-        known = await broker.authenticate(_bearer(request), claims)
+        known = await broker.authenticate(read_proof(request), claims)
     except ProofError as error:
-        raise _explain(error) from None
+        raise explain_proof(error) from None
     if known is None:
-        await _take_time(started)
+        await take_time(started)
         raise not_found()
     subject = broker.subject_of(known, asked.end_user, asked.account)
     try:
@@ -92,7 +92,7 @@ async def credentials(broker: Broker, request: Request) -> Response:
 
 async def status(broker: Broker, request: Request) -> Response:
     """Return the status of each authorization, each with a proof of its own; null where there is no right to know."""
-    started, asked = time.monotonic(), await _read(request, StatusRequest)
+    started, asked = time.monotonic(), await read_body(request, StatusRequest)
     if len(asked.authorizations) > MAX_STATUS_ITEMS:
         detail = f"Ask for at most {MAX_STATUS_ITEMS} authorizations at once."
         raise ProblemError("too-many", 400, "Too many authorizations", detail)
@@ -104,7 +104,7 @@ async def status(broker: Broker, request: Request) -> Response:
         subjects.append(await _subject_of(broker, item))
     statuses = await broker.statuses([one if isinstance(one, Subject) else None for one in subjects])
     if None in subjects or not subjects:
-        await _take_time(started)
+        await take_time(started)
     if not any(subjects):
         raise not_found()
     found = [told or (one if isinstance(one, Status) else None) for told, one in zip(statuses, subjects, strict=True)]
@@ -113,14 +113,14 @@ async def status(broker: Broker, request: Request) -> Response:
 
 async def permits(broker: Broker, request: Request) -> Response:
     """Grant a permit to send requests within a limit, or take one back; says how long to wait where there is none."""
-    started, asked = time.monotonic(), await _read(request, PermitRequest)
+    started, asked = time.monotonic(), await read_body(request, PermitRequest)
     claims = build_claims(asked.conn_id, asked.end_user, asked.account)
     try:
-        known = await broker.authenticate(_bearer(request), claims, any_type=True)
+        known = await broker.authenticate(read_proof(request), claims, any_type=True)
     except ProofError as error:
-        raise _explain(error) from None
+        raise explain_proof(error) from None
     if known is None:
-        await _take_time(started)
+        await take_time(started)
         raise not_found()
     return _json(await broker.grant(known, asked))
 
@@ -129,16 +129,17 @@ async def keep_alive(broker: Broker, request: Request) -> Response:
     """Renew grants that nobody has used for a while, for a few seconds; tell how to go on."""
     started = time.monotonic()
     try:
-        is_welcome = await broker.authenticate_keeper(_bearer(request))
+        is_welcome = await broker.authenticate_keeper(read_proof(request))
     except ProofError as error:
-        raise _explain(error) from None
+        raise explain_proof(error) from None
     if not is_welcome:
-        await _take_time(started)
+        await take_time(started)
         raise not_found()
-    return _json(await broker.keep_alive(await _read(request, KeepAliveRequest)))
+    return _json(await broker.keep_alive(await read_body(request, KeepAliveRequest)))
 
 
-async def _take_time(started: float) -> None:
+async def take_time(started: float) -> None:
+    """Let a refusal take as long as any other."""
     await asyncio.sleep(max(0.0, REFUSAL_S - (time.monotonic() - started)))
 
 
@@ -148,7 +149,7 @@ async def _subject_of(broker: Broker, item: StatusItem) -> Subject | Status | No
     try:
         known = await broker.authenticate(item.proof, claims)
     except ProofError as error:
-        raise _explain(error) from None
+        raise explain_proof(error) from None
     try:
         return broker.subject_of(known, item.end_user, item.account) if known else None
     except AuthorizationError as error:
@@ -176,12 +177,17 @@ def _answers(handler: Handler, broker: Broker) -> Callable[[Request], Awaitable[
     return handle
 
 
-async def _read(request: Request, kind: type[T]) -> T:
+async def read_body(request: Request, kind: type[T], limit: int = MAX_BODY) -> T:
+    """Return the body of a request.
+
+    Raises:
+        ProblemError: It is too large, or not what is asked for.
+    """
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
-        if len(body) > MAX_BODY:
-            raise ProblemError("too-large", 413, "Request too large", f"Send at most {MAX_BODY} bytes.")
+        if len(body) > limit:
+            raise ProblemError("too-large", 413, "Request too large", f"Send at most {limit} bytes.")
     try:
         return msgspec.json.decode(bytes(body), type=kind)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -189,12 +195,14 @@ async def _read(request: Request, kind: type[T]) -> T:
         raise ProblemError("bad-request", 400, "Bad request", f"{error}.") from None
 
 
-def _bearer(request: Request) -> str:
+def read_proof(request: Request) -> str:
+    """Return the proof in a request's header; empty where there is none."""
     scheme, _, proof = request.headers.get("Authorization", "").partition(" ")
     return proof.strip() if scheme.lower() == "bearer" else ""
 
 
-def _explain(error: ProofError) -> ProblemError:
+def explain_proof(error: ProofError) -> ProblemError:
+    """Return the answer for a genuine proof that cannot be used."""
     if error.reason == "expired":
         detail = "The proof has expired, or begins later; the Date of this answer is this server's time."
         return ProblemError("proof-expired", 401, "Proof expired", detail)
