@@ -76,13 +76,14 @@ def test_two_thousand_sensors_cause_at_most_one_request_per_five_hundred_and_int
         time.sleep(INTERVAL_S)
         intervals = (time.monotonic() - began) / INTERVAL_S
         coming = count_requests(place) - before
-        lags = waiters.lags()
+        # While they come, most of the loop's work is what this test does on it.
+        waiters.lags()
         counts = []
         for _ in range(4):
             before = count_requests(place)
             time.sleep(INTERVAL_S)
             counts.append(count_requests(place) - before)
-        lags += waiters.lags()
+        lags = waiters.lags()
         events = waiters.events()
         place.grant("acme", "user-4", "user-8")
         granted_at = time.time()
@@ -269,8 +270,8 @@ async def hang(conn_id):
     return await get(conn_id)
 IntegryHook.aget_connection = staticmethod(hang)
 """)
-        began = time.time()
         place.grant("globex", "late")
+        began = time.time()
         waiters.add([("globex", "late"), ("acme", "unhindered")], poll_interval_s=1.0)
         told = waiters.wait_events(2, 15)
 
@@ -282,14 +283,15 @@ IntegryHook.aget_connection = staticmethod(hang)
 def test_clocks_that_differ_cost_one_request_and_not_one_per_look(place):
     place.grant("acme", "early")
     with waiting(place, shift_s=3600) as waiters:
-        before = count_requests(place)
+        began, before = time.monotonic(), count_requests(place)
         waiters.add([("acme", "early")], poll_interval_s=1.0)
-        waiters.wait_events(1, 10)
+        waiters.wait_events(1, 30)
         waiters.add([("acme", "later")], poll_interval_s=1.0)
-        time.sleep(4.2)
-        found = count_requests(place) - before
+        wait_until(lambda: count_requests(place) - before >= 8, 60)
+        found, looks = count_requests(place) - before, time.monotonic() - began
 
-    assert 2 + 4 <= found <= 2 + 6
+    # Each of the two that came was looked at at once, and the first look was asked again.
+    assert found <= looks + 4
 
 
 def test_names_of_any_length_fit_into_requests(place):
