@@ -90,6 +90,7 @@ class RunsActivities:
         idempotency_key: str | None = None,
         task_key: str | None = None,
         patience: Patience | None = None,
+        **options: Any,
     ) -> ActivityCall:
         """Check an activity and its inputs and return the call, with nothing sent yet.
 
@@ -99,12 +100,13 @@ class RunsActivities:
             idempotency_key: As for `run`.
             task_key: The same, for where nobody has chosen one and the connector declares a header.
             patience: How long the call waits for the API's limits; None for as long as one request may take.
+            options: Further arguments of `connectors.run.ActivityCall`.
         """
         # Lazy for start-up cost: pydantic models and jsonschema are not needed to parse a DAG file.
         from airflow_provider_integry.connectors.run import ActivityCall
         from airflow_provider_integry.hooks.sending import Sending
 
-        call = ActivityCall(self.connector, activity, inputs or {}, base_url=self._base_url())
+        call = ActivityCall(self.connector, activity, inputs or {}, base_url=self._base_url(), **options)
         self._sendings[call] = Sending(
             call, key=idempotency_key, task_key=task_key, patience=patience, gate=self._gate_of(call)
         )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import io
-import json
 import random
 import time
 from collections.abc import Generator, Mapping
@@ -29,6 +28,7 @@ from airflow_provider_integry.errors import (
     TransportError,
 )
 from airflow_provider_integry.settings import TransportSettings
+from airflow_provider_integry.transport.aio_bodies import encode_body, merge_headers
 from airflow_provider_integry.transport.aio_connector import build_connector, translate
 from airflow_provider_integry.transport.guard import HostGuard
 from airflow_provider_integry.transport.limits import (
@@ -160,8 +160,8 @@ class IntegryAsyncSession:
         headers: Mapping[str, str] | None,
     ) -> tuple[HttpRequest, Any]:
         """Return the request as a plain value, and the body apart where it is a stream."""
-        merged = _merge_headers(self._headers, headers or {})
-        body, stream, content_type = _encode_body(json_body, data)
+        merged = merge_headers(self._headers, headers or {})
+        body, stream, content_type = encode_body(json_body, data)
         if content_type and not any(name.lower() == "content-type" for name in merged):
             merged["Content-Type"] = content_type
         full = join_url(self.base_url, url)
@@ -291,7 +291,7 @@ class IntegryAsyncSession:
     async def _read(self, response: aiohttp.ClientResponse, manner: Manner) -> bytes:
         """Return what judging an answer takes; `response` keeps it for its `read`."""
         # Behind a gate a request is over when its answer is there.
-        is_wanted = manner.gate is not None or manner.needs_body(response.status)
+        is_wanted = manner.is_read or manner.gate is not None or manner.needs_body(response.status)
         return await response.read() if is_wanted else b""
 
     async def _transmit(self, request: HttpRequest, ends_at: float) -> aiohttp.ClientResponse:
@@ -396,24 +396,3 @@ async def _read_body(response: aiohttp.ClientResponse, max_bytes: int | None) ->
             raise ResponseTooLargeError(redact_url(str(response.url)), f"the answer has more than {max_bytes} bytes")
         chunks.append(chunk)
     return b"".join(chunks)
-
-
-def _merge_headers(first: Mapping[str, str], then: Mapping[str, str]) -> dict[str, str]:
-    """Return both; of two names that differ in case alone, the later stays."""
-    replaced = {name.lower() for name in then}
-    return {**{name: value for name, value in first.items() if name.lower() not in replaced}, **then}
-
-
-def _encode_body(json_body: Any, data: Any) -> tuple[bytes | None, Any, str | None]:
-    """Return (body, stream, content type): a body that can be signed and sent again, or a stream."""
-    if json_body is not None:
-        return json.dumps(json_body, allow_nan=False).encode(), None, "application/json"
-    if data is None:
-        return None, None, None
-    if isinstance(data, Mapping):
-        return urlencode(data, doseq=True).encode(), None, "application/x-www-form-urlencoded"
-    if isinstance(data, str):
-        return data.encode(), None, None
-    if isinstance(data, bytes | bytearray):
-        return bytes(data), None, None
-    return None, data, None
