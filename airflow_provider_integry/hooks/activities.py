@@ -199,7 +199,7 @@ class RunsActivities:
         headers = dict(request.headers)
         try:
             response = await session.request(
-                request.method, request.url, headers=headers, data=request.body, manner=own.manner, is_read=True
+                request.method, request.url, headers=headers, data=request.body, manner=own.manner
             )
             return self._echoes.blank(await read_response(response))
         except TransportError as error:

@@ -74,6 +74,7 @@ class Sending:
         self.manner = Manner(
             judge=Judge(call.errors, limits) if call.errors or limits else None,
             gate=gate,
+            is_read=True,
             is_repeatable=call.is_query or is_declared,
             throttle_waits_s=INTEGRY_WAITS_S if limits and limits.policy == "integry" else (),
             max_wait_s=patience.max_wait_s,

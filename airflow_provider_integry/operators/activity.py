@@ -125,7 +125,7 @@ class IntegryActivityOperator(BaseOperator):
 
         hook = IntegryHook(self.integry_conn_id, self.end_user, self.account, self.connector)
         with task_errors():
-            call = self._start(hook, context, waits)
+            call = self._begin(hook, context, waits)
             try:
                 return self._finish(hook, call)
             except IntegryError as error:
@@ -133,7 +133,7 @@ class IntegryActivityOperator(BaseOperator):
                     wait_elsewhere(self, call, error, waits, hook.sending_of(call).manner.throttled)
                 raise
 
-    def _start(self, hook: IntegryHook, context: Context, waits: Waits) -> ActivityCall:
+    def _begin(self, hook: IntegryHook, context: Context, waits: Waits) -> ActivityCall:
         others = (self.integry_conn_id, self.end_user, self.account)
         return hook.start(
             self.activity,

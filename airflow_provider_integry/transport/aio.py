@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import io
-import json
 import random
 import time
 from collections.abc import Generator, Mapping
@@ -29,6 +28,7 @@ from airflow_provider_integry.errors import (
     TransportError,
 )
 from airflow_provider_integry.settings import TransportSettings
+from airflow_provider_integry.transport.aio_bodies import encode_body, merge_headers
 from airflow_provider_integry.transport.aio_connector import build_connector, translate
 from airflow_provider_integry.transport.guard import HostGuard
 from airflow_provider_integry.transport.limits import (
@@ -110,7 +110,7 @@ class IntegryAsyncSession:
         if self._client is not None:
             await self._client.close()
 
-    def request(  # noqa: PLR0913 - as in `requests.Session.request`, beside two of our own
+    def request(
         self,
         method: str,
         url: str,
@@ -120,7 +120,6 @@ class IntegryAsyncSession:
         data: Any = None,
         headers: Mapping[str, str] | None = None,
         allow_redirects: bool = True,
-        is_read: bool = False,
         manner: Manner | None = None,
     ) -> PendingResponse:
         """Send a request.
@@ -133,8 +132,6 @@ class IntegryAsyncSession:
             data: Body to send: bytes, text, a mapping to send as a form, or anything aiohttp streams.
             headers: Headers of this request.
             allow_redirects: Whether redirects are followed.
-            is_read: Whether the answer is read to its end at once: one that breaks off is then tried again, as in
-                the sync session.
             manner: How it is sent, beside what the connection says; None for nothing beside.
         Raises:
             TransportError: It did not complete.
@@ -142,8 +139,7 @@ class IntegryAsyncSession:
             AuthorizationError: There is no usable credential.
         """
         plain, stream = self._prepare(method, url, params, json, data, headers)
-        pending = self._send(plain, stream, manner or Manner(), follow=allow_redirects, is_read=is_read)
-        return PendingResponse(pending)
+        return PendingResponse(self._send(plain, stream, manner or Manner(), follow=allow_redirects))
 
     get = partialmethod(request, "GET")
     post = partialmethod(request, "POST")
@@ -164,8 +160,8 @@ class IntegryAsyncSession:
         headers: Mapping[str, str] | None,
     ) -> tuple[HttpRequest, Any]:
         """Return the request as a plain value, and the body apart where it is a stream."""
-        merged = _merge_headers(self._headers, headers or {})
-        body, stream, content_type = _encode_body(json_body, data)
+        merged = merge_headers(self._headers, headers or {})
+        body, stream, content_type = encode_body(json_body, data)
         if content_type and not any(name.lower() == "content-type" for name in merged):
             merged["Content-Type"] = content_type
         full = join_url(self.base_url, url)
@@ -177,15 +173,13 @@ class IntegryAsyncSession:
             full += ("&" if "?" in full else "?") + pairs
         return HttpRequest(method.upper(), full, tuple(merged.items()), body), stream
 
-    async def _send(
-        self, request: HttpRequest, stream: Any, manner: Manner, *, follow: bool, is_read: bool
-    ) -> aiohttp.ClientResponse:
+    async def _send(self, request: HttpRequest, stream: Any, manner: Manner, *, follow: bool) -> aiohttp.ClientResponse:
         self._guard.check(request.url)
         manner.begin()
         await asyncio.sleep(manner.choose_rest(self._settings.deadline_s))
         started = time.monotonic()
         for _ in range(MAX_REDIRECTS + 1):
-            response, issued = await self._exchange(request, stream, manner, started, is_read=is_read)
+            response, issued = await self._exchange(request, stream, manner, started)
             location = response.headers.get("Location")
             if not follow or response.status not in REDIRECT_STATUS or not location:
                 return response
@@ -199,7 +193,7 @@ class IntegryAsyncSession:
         raise RedirectRefusedError(redact_url(request.url), "too many redirects")
 
     async def _exchange(
-        self, request: HttpRequest, stream: Any, manner: Manner, started: float, *, is_read: bool
+        self, request: HttpRequest, stream: Any, manner: Manner, started: float
     ) -> tuple[aiohttp.ClientResponse, Issued]:
         """Send one request as often as `exchange` says and return the answer that stands."""
         conversation = exchange(
@@ -227,7 +221,7 @@ class IntegryAsyncSession:
             started += await self._pass_gate(manner, started)
             try:
                 issued = await self._obtain(step, request.url, started)
-                result, outcome = await self._attempt(request, stream, issued, started, manner, is_read=is_read)
+                result, outcome = await self._attempt(request, stream, issued, started, manner)
             finally:
                 if manner.gate is not None:
                     await manner.gate.aleave()
@@ -253,7 +247,7 @@ class IntegryAsyncSession:
         raise RequestTimeoutError(redact_url(url), f"no credential after {spent_s:.1f} s. Raise deadline_s.")
 
     async def _attempt(
-        self, request: HttpRequest, stream: Any, issued: Issued, started: float, manner: Manner, *, is_read: bool
+        self, request: HttpRequest, stream: Any, issued: Issued, started: float, manner: Manner
     ) -> tuple[aiohttp.ClientResponse | TransportError, Outcome]:
         if stream is not None:
             check_stream(issued.credentials)
@@ -265,9 +259,6 @@ class IntegryAsyncSession:
         try:
             response = await self._transmit(signed, started + self._settings.deadline_s)
             is_expired = await self._is_expired(response)
-            if is_read:
-                # Closes the connection itself when it breaks off; keeps what it read for `read_response`.
-                await response.read()
             status = response.status
             judged = manner.learn(status, response.headers.get, await self._read(response, manner))
         except (aiohttp.ClientError, asyncio.TimeoutError, OSError) as caught:
@@ -300,7 +291,7 @@ class IntegryAsyncSession:
     async def _read(self, response: aiohttp.ClientResponse, manner: Manner) -> bytes:
         """Return what judging an answer takes; `response` keeps it for its `read`."""
         # Behind a gate a request is over when its answer is there.
-        is_wanted = manner.gate is not None or manner.needs_body(response.status)
+        is_wanted = manner.is_read or manner.gate is not None or manner.needs_body(response.status)
         return await response.read() if is_wanted else b""
 
     async def _transmit(self, request: HttpRequest, ends_at: float) -> aiohttp.ClientResponse:
@@ -405,24 +396,3 @@ async def _read_body(response: aiohttp.ClientResponse, max_bytes: int | None) ->
             raise ResponseTooLargeError(redact_url(str(response.url)), f"the answer has more than {max_bytes} bytes")
         chunks.append(chunk)
     return b"".join(chunks)
-
-
-def _merge_headers(first: Mapping[str, str], then: Mapping[str, str]) -> dict[str, str]:
-    """Return both; of two names that differ in case alone, the later stays."""
-    replaced = {name.lower() for name in then}
-    return {**{name: value for name, value in first.items() if name.lower() not in replaced}, **then}
-
-
-def _encode_body(json_body: Any, data: Any) -> tuple[bytes | None, Any, str | None]:
-    """Return (body, stream, content type): a body that can be signed and sent again, or a stream."""
-    if json_body is not None:
-        return json.dumps(json_body, allow_nan=False).encode(), None, "application/json"
-    if data is None:
-        return None, None, None
-    if isinstance(data, Mapping):
-        return urlencode(data, doseq=True).encode(), None, "application/x-www-form-urlencoded"
-    if isinstance(data, str):
-        return data.encode(), None, None
-    if isinstance(data, bytes | bytearray):
-        return bytes(data), None, None
-    return None, data, None

@@ -144,6 +144,17 @@ def test_what_may_be_sent_twice_fails_so_that_airflow_tries_again(bank, run):
         run("upsert")
 
 
+@pytest.mark.parametrize("answer", [LOST, HALF, NEVER])
+def test_that_holds_without_any_rules_about_errors(bank, run, answer, tmp_path):
+    server = bank(answer)
+    path = tmp_path / "bank.yaml"
+    path.write_text("".join(line for line in CONNECTOR.splitlines(keepends=True) if not line.startswith("errors:")))
+
+    with pytest.raises(OutcomeUnknownError):
+        run("charge")
+    assert len(server.requests) == 1
+
+
 # -- with a key -------------------------------------------------------------------------------------
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from airflow_provider_integry.errors import RedirectRefusedError, UrlNotAllowedError
-from airflow_provider_integry.transport.aio import _merge_headers
+from airflow_provider_integry.transport.aio_bodies import merge_headers
 from airflow_provider_integry.transport.redirects import resolve_location
 from airflow_provider_integry.urls import check_url
 
@@ -37,5 +37,5 @@ def test_a_host_with_an_impossible_label_is_refused(host):
 
 
 def test_a_requests_own_header_wins_whatever_its_case():
-    merged = _merge_headers({"accept": "application/vnd.x+json", "X-A": "1"}, {"Accept": "application/json"})
+    merged = merge_headers({"accept": "application/vnd.x+json", "X-A": "1"}, {"Accept": "application/json"})
     assert merged == {"X-A": "1", "Accept": "application/json"}
