@@ -45,14 +45,11 @@ class Page:
 
 
 class Pager(Protocol):
-    """What every kind of paging does.
+    """What every kind of paging does."""
 
-    Attributes:
-        cursor: Where the next page starts, as the last answer or record says; None for kinds that
-            have no such thing. After the last page, that which led to it.
-    """
-
-    cursor: Cursor | None
+    @property
+    def cursor(self) -> Cursor | None:
+        """Where the next page starts, as the last answer or record that said so says; None for kinds without."""
 
     def first(self, draft: Draft) -> Draft:
         """Return the draft with what the first page needs."""
