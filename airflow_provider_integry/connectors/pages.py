@@ -49,10 +49,7 @@ class Pager(Protocol):
 
     @property
     def cursor(self) -> Cursor | None:
-        """Where the next page starts, as the last answer or record says; None for kinds that have no such thing.
-
-        After the last page, that which led to it.
-        """
+        """Where the next page starts, as the last answer or record that said so says; None for kinds without."""
 
     def first(self, draft: Draft) -> Draft:
         """Return the draft with what the first page needs."""

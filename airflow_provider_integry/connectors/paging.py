@@ -110,8 +110,12 @@ class CursorPaging(_Paged):
     @model_validator(mode="after")
     def _check_header(self) -> CursorPaging:
         _check_param(self.place, self.param)
-        if (self.cursor is None) is (self.cursor_header is None):
-            raise problem(("cursor",), "or 'cursor_header' must be given, and not both: where the next cursor stands")
+        if self.cursor is None and self.cursor_header is None:
+            raise problem(
+                ("cursor",), "is missing; say where the answer has the next cursor, here or in 'cursor_header'"
+            )
+        if self.cursor is not None and self.cursor_header is not None:
+            raise problem(("cursor_header",), "stands beside 'cursor'; the next cursor has one place")
         return self
 
 

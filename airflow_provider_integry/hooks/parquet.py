@@ -9,6 +9,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
+from importlib import import_module
 from typing import IO, Any
 
 import msgspec
@@ -33,16 +34,14 @@ class ParquetEncoder:
 
     def __init__(self, path: str) -> None:
         try:
-            # Lazy for start-up cost, and because it is an extra.
-            import pyarrow as pa
-            import pyarrow.parquet as pq
+            # By name: it is an extra, so that neither it nor its types are there for certain.
+            self._arrow: Any = import_module("pyarrow")
+            self._parquet: Any = import_module("pyarrow.parquet")
         except ImportError:
             problem = "Parquet needs pyarrow; install 'airflow-provider-integry[parquet]', or end it with .jsonl"
             raise OutputPathError(path, problem) from None
         self._path = path
-        self._arrow: Any = pa
-        self._parquet: Any = pq
-        self._schema: Any = pa.schema([])
+        self._schema: Any = self._arrow.schema([])
         self._groups: list[int] = []
         self._held = ExitStack()
         self._lines: IO[bytes] | None = None

@@ -344,7 +344,8 @@ def read_content(response: requests.Response) -> None:
 
     requests reads ten kilobytes at a time, and each piece goes through five layers.
     """
-    if response._content is False:  # type: ignore[comparison-overlap]  # noqa: SLF001 - there is no public way to say how much to read
+    # There is no public way to say how much to read; the type stubs know nothing of False.
+    if response._content is False:  # type: ignore[comparison-overlap]  # noqa: SLF001
         response._content = b"".join(response.iter_content(READ_BYTES)) or b""  # noqa: SLF001 - as above
 
 

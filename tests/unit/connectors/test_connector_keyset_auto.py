@@ -111,6 +111,8 @@ def test_an_empty_page_that_promises_another_is_an_error(call: Callable[..., Act
         ("{kind: keyset, param: a, field: 'a['}", "JMESPath"),
         ("{kind: keyset, in: body, param: a, field: id}", "a GET request has none"),
         ("{kind: keyset, in: header, param: Authorization, field: id}", "set by the connection"),
+        ("{kind: cursor, param: a}", "is missing; say where"),
+        ("{kind: cursor, param: a, cursor: b, cursor_header: c}", "stands beside 'cursor'"),
         ("{kind: auto, param: a}", "not a known key"),
         ("{kind: auto, size_param: n}", "size"),
         ("{kind: automatic}", "keyset"),
