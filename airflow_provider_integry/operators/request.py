@@ -126,7 +126,9 @@ class IntegryRequestOperator(IntegryActivityOperator):
         with task_errors():
             found = build_one_off(self.method, self.path, self._content(), self._options())
         self.inputs = found.inputs
-        self.connector = {"connector": self.connector, "activity": found.activity}
+        # The hook takes this in the place of a name.
+        described: Any = {"connector": self.connector, "activity": found.activity}
+        self.connector = described
 
     def _content(self) -> Content:
         # Lazy for start-up cost, as above.

@@ -270,7 +270,8 @@ class _Import:
     def _outline(self, connector: dict[str, Any], access: Access) -> dict[tuple[str, ...], list[str]]:
         """Return the comments of the head, and the empty lines between activities."""
         keys = list(connector["activities"])
-        comments = {("activities",): [""], **{("activities", key): [""] for key in keys[1:]}}
+        comments: dict[tuple[str, ...], list[str]] = {}
+        comments |= {("activities",): [""], **{("activities", key): [""] for key in keys[1:]}}
         if "base_url" in connector:
             comments[("base_url",)] = list(self._base.notes)
         else:

@@ -106,6 +106,8 @@ class _Builder:
             self._put(one.name, one.place, {"type": "string"}, f"JSON text. {one.description}", one.is_required)
         elif one.place == "query" and _is_object(schema):
             self._add_object(one, schema)
+        elif one.place == "query" and one.style == "deepObject" and not _is_form_value(self._schemas, schema):
+            self._put(one.name, "query", schema, one.description, one.is_required, style="brackets")
         else:
             self._put(
                 one.name, one.place, _wire_schema(one, schema), one.description, one.is_required, **_style(one, schema)
@@ -172,7 +174,7 @@ class _Builder:
         for name, raw in _first(shown, required):
             is_required = body.is_required and name in required
             inner = self._schemas.merged(raw)
-            style = {} if is_nested or _is_form_value(self._schemas, inner) else {"style": "brackets"}
+            style: dict[str, Any] = {} if is_nested or _is_form_value(self._schemas, inner) else {"style": "brackets"}
             if self._is_file(inner):
                 style = {"file": True}
             self._put(str(name), "body", raw, str(inner.get("description") or ""), is_required, **style)

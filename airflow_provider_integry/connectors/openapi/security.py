@@ -76,7 +76,7 @@ def _schemes(refs: References) -> dict[str, dict[str, Any]]:
 
 def _describe(schemes: list[dict[str, Any]]) -> list[tuple[str, str]]:
     """Return connection types with their hints for schemes that are needed together."""
-    keys = [one for one in schemes if one.get("type") == "apiKey"]
+    keys = [one for one in schemes if one.get("type") == "apiKey" and "version" not in str(one.get("name")).lower()]
     if len(keys) == 2:
         return [("integry_api_key_secret", f"the key goes to {_place(keys[0])}, the secret to {_place(keys[1])}.")]
     return [entry for one in schemes for entry in _describe_one(one)]
@@ -92,9 +92,7 @@ def _describe_one(scheme: dict[str, Any]) -> list[tuple[str, str]]:
         return [("integry_oauth2", f"issuer of {scheme.get('openIdConnectUrl')}.")]
     if kind == "oauth2":
         flows = scheme.get("flows") or {}
-        return [
-            ("integry_oauth2", _describe_flow(name, flow)) for name, flow in flows.items() if isinstance(flow, dict)
-        ]
+        return [_describe_flow(name, flow) for name, flow in flows.items() if isinstance(flow, dict)]
     return []
 
 
@@ -103,8 +101,7 @@ def _describe_http(scheme: dict[str, Any]) -> list[tuple[str, str]]:
     if name == "basic":
         return [("integry_basic", "login and password.")]
     if name in ("bearer", "token"):
-        shape = f" ({scheme['bearerFormat']})" if scheme.get("bearerFormat") else ""
-        return [("integry_api_key", f"the token{shape} goes to header 'Authorization' with the prefix 'Bearer '.")]
+        return [("integry_api_key", "the token goes to header 'Authorization' with the prefix 'Bearer '.")]
     return []
 
 

@@ -54,7 +54,7 @@ def convert_scheme(raw: dict[str, Any]) -> dict[str, Any]:
 
 def _parameter(raw: dict[str, Any]) -> dict[str, Any]:
     style, explode = _STYLES.get(str(raw.get("collectionFormat") or "csv"), ("pipeDelimited", False))
-    known = {key: raw[key] for key in ("name", "in", "required", "description") if key in raw}
+    known: dict[str, Any] = {key: raw[key] for key in ("name", "in", "required", "description") if key in raw}
     schema = {key: raw[key] for key in _SCHEMA_KEYS if key in raw}
     if raw.get("in") == "query":
         return {**known, "schema": schema, "style": style, "explode": explode}

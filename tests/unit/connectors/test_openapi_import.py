@@ -39,6 +39,7 @@ paths:
         - {name: ids, in: query, explode: false, schema: {type: array, items: {type: integer}}}
         - {name: filter, in: query, style: deepObject, schema: {type: object, properties: {state: {enum: [a, b]}}}}
         - {name: X-Key, in: header, schema: {type: string}}
+        - {name: made, in: query, style: deepObject, schema: {anyOf: [{type: object, properties: {gt: {type: integer}}}, {type: integer}]}}
         - {name: since, in: query, schema: {type: string, format: date-time, nullable: true}}
       responses:
         '200':
@@ -194,7 +195,10 @@ def test_the_head_says_what_the_document_says(three):
     assert connector.connection_types == ("integry_api_key", "integry_oauth2")
     assert (connector.user_info.path, connector.user_info.id, connector.user_info.name) == ("/me", "id", "email")
     assert "# Other servers: https://sandbox.acme.example." in three.text
-    assert "authorize_url https://acme.example/a" in three.text
+    assert (
+        "# integry_oauth2: grant_type authorization_code, authorize_url https://acme.example/a, exchange_url"
+        in three.text
+    )
     assert "the key goes to header 'X-Key'" in three.text
 
 
@@ -215,13 +219,13 @@ def test_a_list_is_a_query_whose_paging_is_marked_as_guessed(three):
 
 def test_parameters_become_inputs_that_are_sent_as_the_document_says(three):
     query = three.connector.activities["list_contacts"]
-    request = build(three, "list_contacts", tenant="yes", ids=[1, 2], filter_state="a")
+    request = build(three, "list_contacts", tenant="yes", ids=[1, 2], filter_state="a", made={"gt": 5})
 
     # The key belongs to the connection; `no` and `yes` are text, as in YAML 1.2.
-    assert list(query.inputs) == ["tenant", "ids", "filter_state", "since"]
+    assert list(query.inputs) == ["tenant", "ids", "filter_state", "made", "since"]
     assert query.inputs["tenant"].json_schema == {"enum": ["no", "yes"]}
     assert query.inputs["since"].json_schema == {"type": ["string", "null"], "format": "date-time"}
-    assert request.url == "https://eu.acme.example/v2/contacts?tenant=yes&ids=1%2C2&filter%5Bstate%5D=a"
+    assert request.url == "https://eu.acme.example/v2/contacts?tenant=yes&ids=1%2C2&filter%5Bstate%5D=a&made%5Bgt%5D=5"
 
 
 def test_a_body_is_given_field_by_field_with_all_of_joined(three):
