@@ -287,3 +287,84 @@ def test_form_bodies_are_read_back_the_same(serve):
     run("/f", method="POST", form={"a": ["1", "2"], "ü": "x&y=z"})
 
     assert parse_qsl(server.requests[0].body.decode()) == [("a", "1"), ("a", "2"), ("ü", "x&y=z")]
+
+
+# -- incremental reads -------------------------------------------------------------------------------
+
+
+class Runs:
+    """The XComs of a task over several runs, as Airflow keeps them."""
+
+    task_id = "t"
+    map_index = -1
+
+    def __init__(self):
+        self.kept = None
+
+    def xcom_pull(self, *, task_ids, key, map_indexes, include_prior_dates):
+        assert (task_ids, key, map_indexes, include_prior_dates) == ("t", "integry_cursor", -1, True)
+        return self.kept
+
+    def xcom_push(self, *, key, value):
+        self.kept = value
+
+
+def read_new(runs, **fields):
+    operator = IntegryRequestOperator(
+        task_id="t",
+        integry_conn_id=CONN_ID,
+        path="/items",
+        paging={"kind": "none"},
+        incremental={"field": "meta.at", "param": "since", "initial": "2031-01-01"},
+        deferrable=False,
+        **fields,
+    )
+    return operator.execute({"ti": runs})
+
+
+@pytest.mark.parametrize("suffix", [None, ".jsonl"])
+def test_each_run_asks_for_what_is_new(serve, tmp_path, suffix):
+    items = [{"meta": {"at": "2031-02-01"}}, {"meta": {"at": "2031-03-01"}}, {"meta": {"at": "2031-01-15"}}]
+    server = serve(to_json(items), to_json([]), to_json([]))
+    runs = Runs()
+    fields = {"output_path": f"file://{tmp_path}/items{suffix}"} if suffix else {}
+
+    first = read_new(runs, **fields)
+    read_new(runs, **fields)
+
+    assert [request.query["since"] for request in server.requests] == [["2031-01-01"], ["2031-03-01"]]
+    assert runs.kept == "2031-03-01"
+    assert first == items if suffix is None else first["cursor"] == "2031-03-01"
+
+
+def test_a_failed_run_moves_nothing(serve):
+    server = serve(to_json([{"id": 1}]), to_json({"message": "down"}, 500))
+    runs = Runs()
+
+    with pytest.raises(AirflowFailException, match=r"field 'meta.at' of 'incremental' is missing"):
+        read_new(runs)
+    with pytest.raises(ServerError):
+        read_new(runs)
+
+    assert runs.kept is None
+    assert len(server.requests) == 2
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"incremental": {"field": "a"}, "paging": {"kind": "none"}}, "lacks 'param'"),
+        (
+            {"incremental": {"field": "a", "param": "b", "initail": 1}, "paging": {"kind": "none"}},
+            "unknown key 'initail'",
+        ),
+        ({"incremental": {"field": "a", "param": "b"}}, "needs records"),
+    ],
+)
+def test_a_wrong_incremental_is_told_before_anything_is_sent(serve, fields, words):
+    server = serve(to_json([]))
+
+    with pytest.raises(AirflowFailException, match=words):
+        run("/items", **fields)
+
+    assert server.requests == []
