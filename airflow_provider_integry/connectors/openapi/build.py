@@ -18,7 +18,7 @@ from airflow_provider_integry.connectors.openapi.account import guess_user_info
 from airflow_provider_integry.connectors.openapi.inputs import LeftOutError, build_request
 from airflow_provider_integry.connectors.openapi.operations import Operation, list_operations, read_operation
 from airflow_provider_integry.connectors.openapi.paging import guess_paging
-from airflow_provider_integry.connectors.openapi.refs import References, UnresolvedError
+from airflow_provider_integry.connectors.openapi.refs import References, UnresolvedError, as_texts
 from airflow_provider_integry.connectors.openapi.results import find_records
 from airflow_provider_integry.connectors.openapi.schemas import Schemas
 from airflow_provider_integry.connectors.openapi.security import Access, document_security, read_access, scheme_names
@@ -152,7 +152,7 @@ class _Import:
         if wanted:
             raise ApiDescriptionError(self._source, _unknown("operation", min(wanted), list(known)))
         if not found:
-            tags = sorted({str(tag) for *_, raw in list_operations(self._refs) for tag in raw.get("tags") or []})
+            tags = sorted({tag for *_, raw in list_operations(self._refs) for tag in as_texts(raw.get("tags"))})
             raise ApiDescriptionError(self._source, _unknown("tag", (*self._choice.tags, "")[0], tags))
 
     def _is_chosen(self, names: set[str], raw: dict[str, Any]) -> bool:
@@ -161,7 +161,7 @@ class _Import:
         if raw.get("deprecated") is True and not self._choice.with_deprecated:
             return False
         if self._choice.operations or self._choice.tags:
-            return bool(set(self._choice.tags) & {str(tag) for tag in raw.get("tags") or []})
+            return bool(set(self._choice.tags) & set(as_texts(raw.get("tags"))))
         return True
 
     def _why_none(self) -> str:
@@ -270,8 +270,8 @@ class _Import:
     def _outline(self, connector: dict[str, Any], access: Access) -> dict[tuple[str, ...], list[str]]:
         """Return the comments of the head, and the empty lines between activities."""
         keys = list(connector["activities"])
-        comments: dict[tuple[str, ...], list[str]] = {}
-        comments |= {("activities",): [""], **{("activities", key): [""] for key in keys[1:]}}
+        comments: dict[tuple[str, ...], list[str]] = {("activities", key): [""] for key in keys[1:]}
+        comments["activities",] = [""]
         if "base_url" in connector:
             comments[("base_url",)] = list(self._base.notes)
         else:
@@ -296,8 +296,8 @@ class _Import:
             return
         tags: dict[str, int] = {}
         for *_, raw in list_operations(self._refs):
-            for tag in raw.get("tags") or []:
-                tags[str(tag)] = tags.get(str(tag), 0) + 1
+            for tag in as_texts(raw.get("tags")):
+                tags[tag] = tags.get(tag, 0) + 1
         listed = ", ".join(f"{tag} ({number})" for tag, number in sorted(tags.items())[:60])
         raise ApiDescriptionError(
             self._source,

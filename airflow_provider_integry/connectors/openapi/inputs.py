@@ -10,6 +10,7 @@ from typing import Any
 from airflow_provider_integry.connectors.inputs import SHORTHAND
 from airflow_provider_integry.connectors.model import header_name_problem
 from airflow_provider_integry.connectors.openapi.operations import JSON_TYPES, Body, Operation, Parameter
+from airflow_provider_integry.connectors.openapi.refs import as_list, as_texts
 from airflow_provider_integry.connectors.openapi.schemas import Schemas
 from airflow_provider_integry.connectors.openapi.texts import build_key, build_sentence, build_unique
 
@@ -127,7 +128,7 @@ class _Builder:
         if not isinstance(properties, dict) or one.style not in ("deepObject", "form"):
             self._leave_out(f"query parameter '{one.name}', an object", is_required=one.is_required)
             return
-        needed = schema.get("required") or []
+        needed = as_texts(schema.get("required"))
         for name, raw in properties.items():
             inner = self._schemas.merged(raw)
             wire = f"{one.name}[{name}]" if one.style == "deepObject" else str(name)
@@ -169,7 +170,7 @@ class _Builder:
         if not isinstance(properties, dict) or not _is_flat(schema, properties, is_nested=is_nested):
             self._add_whole(body, is_nested=is_nested)
             return
-        required = schema.get("required") or []
+        required = as_texts(schema.get("required"))
         shown = {name: raw for name, raw in properties.items() if not self._schemas.is_read_only(raw)}
         for name, raw in _first(shown, required):
             is_required = body.is_required and name in required
@@ -275,7 +276,7 @@ def _is_form_value(schemas: Schemas, schema: dict[str, Any]) -> bool:
         return False
     if schema.get("type") != "array":
         # Alternatives of which one is an object, as some make any field clearable.
-        return not any(_is_object(schemas.merged(one)) for one in schema.get("anyOf") or schema.get("oneOf") or ())
+        return not any(_is_object(schemas.merged(one)) for one in as_list(schema.get("anyOf") or schema.get("oneOf")))
     items = schemas.merged(schema.get("items"))
     return items.get("type") != "array" and not _is_object(items)
 

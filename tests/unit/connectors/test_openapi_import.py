@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 # ruff: noqa: E501 - documents are written as they come
+import copy
 import json
 
 import pytest
@@ -334,6 +335,52 @@ def test_a_document_is_never_more_than_plain_values():
     text = "openapi: 3.0.0\npaths: {/a: {get: {operationId: !!python/object/apply:os.getcwd [], responses: {}}}}"
 
     assert read(text)["paths"]["/a"]["get"]["operationId"] == []
+
+
+# -- documents as people write them ------------------------------------------------------------------
+
+JUNK = st.sampled_from(
+    [None, True, 0, -1, 1.5, "", "x", "#/nowhere", [], ["x"], [None], {}, {"x": None}, {"$ref": "#/x"}, [{}]]
+)
+
+
+def places_of(node, path=()):
+    """Give the path of every value of a document."""
+    if isinstance(node, dict):
+        for key, value in node.items():
+            yield (*path, key)
+            yield from places_of(value, (*path, key))
+    if isinstance(node, list):
+        for index, value in enumerate(node):
+            yield (*path, index)
+            yield from places_of(value, (*path, index))
+
+
+DOCUMENTS = [read_document(text.encode(), "x") for text in (THREE, THREE_ONE, json.dumps(TWO))]
+PLACES = [list(places_of(document)) for document in DOCUMENTS]
+
+
+@given(st.data())
+def test_a_document_with_a_mistake_is_imported_or_refused_in_words(data):
+    which = data.draw(st.integers(0, len(DOCUMENTS) - 1))
+    document = copy.deepcopy(DOCUMENTS[which])
+    for _ in range(data.draw(st.integers(1, 3))):
+        *before, last = data.draw(st.sampled_from(PLACES[which]))
+        node = document
+        for step in before:
+            node = (
+                node[step]
+                if (isinstance(node, dict) and step in node)
+                or (isinstance(node, list) and isinstance(step, int) and step < len(node))
+                else None
+            )
+        if isinstance(node, dict) or (isinstance(node, list) and isinstance(last, int) and last < len(node)):
+            node[last] = copy.deepcopy(data.draw(JUNK))
+    try:
+        done = import_document(read_document(json.dumps(document).encode(), "x"), "x")
+    except ApiDescriptionError:
+        return
+    assert done.connector.activities
 
 
 # -- the writer --------------------------------------------------------------------------------------
