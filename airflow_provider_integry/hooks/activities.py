@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_integry.auth.wire import HttpRequest, HttpResponse
     from airflow_provider_integry.connectors import Connector
+    from airflow_provider_integry.connectors.inputs import Input
     from airflow_provider_integry.connectors.run import ActivityCall
     from airflow_provider_integry.transport.aio import IntegryAsyncSession
     from airflow_provider_integry.transport.sync import IntegrySession
@@ -76,13 +77,13 @@ class RunsActivities:
 
     def _with_files(self, activity: str, inputs: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return the inputs with the bytes of the files that they name."""
-        found = self.connector.activities.get(activity)
-        if found is None or not any(spec.file for spec in found.inputs.values()):
+        specs: Mapping[str, Input] = getattr(self.connector.activities.get(activity), "inputs", {})
+        if not any(spec.file for spec in specs.values()):
             return inputs
         # Lazy for start-up cost: Airflow's object storage is needed by few activities.
         from airflow_provider_integry.hooks.files import read_files
 
-        return read_files(activity, found.inputs, inputs)
+        return read_files(activity, specs, inputs)
 
     def pages(self, call: ActivityCall) -> Generator[Any, None, None]:
         """Run a call and give what each answer holds: a page of records, or the one output."""
