@@ -160,7 +160,7 @@ class IntegryRequestOperator(IntegryActivityOperator):
         return Incremental(self.incremental)
 
     def _keep(self, context: Context, began: Any, result: Any) -> Any:
-        """Keep where an incremental read has ended; return the result, with `cursor` where it is a summary."""
+        """Keep where an incremental read has ended; return the result, with `newest` where it is a summary."""
         # Lazy for start-up cost, as above.
         from airflow_provider_integry.hooks.task_failure import task_errors
 
@@ -174,7 +174,7 @@ class IntegryRequestOperator(IntegryActivityOperator):
             # Lazy for start-up cost, as above.
             from airflow_provider_integry.hooks.lines import read_lines
 
-            return {**result, "cursor": plan.keep(context, began, read_lines(self.output_path))}
+            return {**result, "newest": plan.keep(context, began, read_lines(self.output_path))}
 
     def _content(self, query: Mapping[str, Any]) -> Content:
         # Lazy for start-up cost, as above.

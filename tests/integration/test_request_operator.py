@@ -334,7 +334,7 @@ def test_each_run_asks_for_what_is_new(serve, tmp_path, suffix):
 
     assert [request.query["since"] for request in server.requests] == [["2031-01-01"], ["2031-03-01"]]
     assert runs.kept == "2031-03-01"
-    assert first == items if suffix is None else first["cursor"] == "2031-03-01"
+    assert first == items if suffix is None else first["newest"] == "2031-03-01"
 
 
 def test_a_failed_run_moves_nothing(serve):
