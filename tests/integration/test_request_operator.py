@@ -33,6 +33,10 @@ def serve(answer_with, set_connection):
     return start
 
 
+def records_of(path):
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
 def run(path, **fields):
     operator = IntegryRequestOperator(task_id="t", integry_conn_id=CONN_ID, path=path, deferrable=False, **fields)
     return operator.execute({})
@@ -101,7 +105,7 @@ def test_pages_of_any_path_stream_to_a_file(serve, tmp_path):
     )
 
     assert result["records"] == 2
-    assert (tmp_path / "items.jsonl").read_bytes() == b'{"id":1}\n{"id":2}\n'
+    assert records_of(tmp_path / "items.jsonl") == [{"id": 1}, {"id": 2}]
 
 
 def test_csv_becomes_json_lines(serve, tmp_path):
@@ -109,8 +113,7 @@ def test_csv_becomes_json_lines(serve, tmp_path):
 
     run("/report", answer="csv", output_path=f"file://{tmp_path}/report.jsonl")
 
-    lines = (tmp_path / "report.jsonl").read_text().splitlines()
-    assert [json.loads(line) for line in lines] == [{"id": "1", "name": "Ada"}, {"id": "2", "name": "Mary"}]
+    assert records_of(tmp_path / "report.jsonl") == [{"id": "1", "name": "Ada"}, {"id": "2", "name": "Mary"}]
 
 
 def test_an_answer_goes_to_a_file_as_it_comes(serve, tmp_path):
@@ -195,7 +198,7 @@ def test_it_runs_in_the_triggerer_too(serve, tmp_path):
     (event,) = asyncio.run(fire())
 
     assert event["status"] == "done", event
-    assert (tmp_path / "items.jsonl").read_bytes() == b'{"id":1}\n'
+    assert records_of(tmp_path / "items.jsonl") == [{"id": 1}]
     assert server.requests[0].query == {"page": ["1"]}
     assert operator.execute_complete({}, event)["records"] == 1
 
