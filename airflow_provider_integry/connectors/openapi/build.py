@@ -35,6 +35,7 @@ from airflow_provider_integry.errors import ApiDescriptionError, ConnectorFormat
 from airflow_provider_integry.urls import check_url, origin_of
 
 _ACTIVITY: TypeAdapter[Any] = TypeAdapter(Activity)
+_SEARCHES = frozenset({"search", "query", "list", "find", "filter"})
 # What titles say beside the name of a service.
 _NOISE = frozenset({"api", "apis", "rest", "public", "web", "http", "openapi", "spec", "reference", "documentation"})
 
@@ -179,14 +180,16 @@ class _Import:
         request = build_request(operation, self._schemas, access.names)
         records = find_records(self._schemas, operation.answer, operation.path)
         answer = _answer_of(operation)
-        is_query = answer.get("answer") == "csv" or (operation.method == "GET" and records is not None)
-        guess = guess_paging(operation, self._schemas) if is_query else None
+        is_whole = any(spec.get("whole") for spec in request.inputs.values())
+        may_page = records is not None and (operation.method == "GET" or (_is_search(operation) and not is_whole))
+        guess = guess_paging(operation, self._schemas) if may_page else None
+        is_query = answer.get("answer") == "csv" or (operation.method == "GET" and may_page) or guess is not None
         for note in request.notes:
             self._notes.append((operation.title, note))
         inputs = {
             key: spec
             for key, spec in request.inputs.items()
-            if guess is None or spec["in"] != "query" or spec.get("name", key) not in guess.parameters
+            if guess is None or spec["in"] not in ("query", "body") or spec.get("name", key) not in guess.parameters
         }
         method = {} if operation.method == ("GET" if is_query else "POST") else {"method": operation.method}
         activity = {
@@ -321,6 +324,12 @@ def _find_problem(activity: dict[str, Any]) -> str | None:
         shown = ".".join(map(str, path)).removeprefix("query.").removeprefix("action.")
         return f"cannot be said as an activity: '{shown}' {detail['msg']}"
     return None
+
+
+def _is_search(operation: Operation) -> bool:
+    """Whether a POST reads, by its name."""
+    words = f"{build_operation_name(operation.id, '', '')}_{operation.path.rsplit('/', 1)[-1].lower()}".split("_")
+    return operation.method == "POST" and bool(_SEARCHES & set(words))
 
 
 def _answer_of(operation: Operation) -> dict[str, str]:

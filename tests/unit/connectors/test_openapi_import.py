@@ -289,6 +289,49 @@ def test_openapi_3_1_and_a_server_without_a_host():
     assert json.loads(build(done, "search", body={"q": "x"}).body) == {"q": "x"}
 
 
+def test_a_search_that_is_a_post_pages_in_its_body():
+    document = read(THREE_ONE)
+    schema = {
+        "type": "object",
+        "properties": {
+            "filter": {"type": "object"},
+            "start_cursor": {"type": "string"},
+            "page_size": {"type": "integer", "maximum": 100},
+        },
+    }
+    answer = document["paths"]["/events"]["get"]["responses"]
+    document["paths"] = {
+        "/databases/{id}/query": {
+            "post": {
+                "operationId": "query_database",
+                "requestBody": {"content": {"application/json": {"schema": schema}}},
+                "responses": answer,
+            }
+        },
+        "/events": {
+            "post": {
+                "operationId": "create_events",
+                "requestBody": {"content": {"application/json": {"schema": schema}}},
+                "responses": answer,
+            }
+        },
+    }
+    done = import_document(document, "x")
+    query, action = done.connector.activities["query_database"], done.connector.activities["create_events"]
+
+    assert (query.kind, query.method, query.result, list(query.inputs)) == ("query", "POST", "data", ["id", "filter"])
+    assert query.paging.model_dump(by_alias=True, exclude_unset=True) == {
+        "kind": "cursor",
+        "param": "start_cursor",
+        "in": "body",
+        "cursor": "paging.next_cursor",
+        "more": "has_more",
+        "size_param": "page_size",
+        "size": 100,
+    }
+    assert (action.kind, list(action.inputs)) == ("action", ["filter", "start_cursor", "page_size"])
+
+
 def test_operations_are_chosen_by_id_path_pattern_and_tag():
     def names(**choice):
         return sorted(import_document(read(THREE), "doc.yaml", choice=Choice(**choice)).connector.activities)
