@@ -178,12 +178,17 @@ def _activity_rows(connector: Connector) -> list[Row]:
         {
             "activity": name,
             "kind": activity.kind,
-            "request": f"{activity.method} {activity.path}",
-            "required": ", ".join(_required(activity.inputs)),
+            "request": _request_of(activity),
+            "required": ", ".join(_required(getattr(activity, "inputs", {}))),
             "title": activity.title or activity.description,
         }
         for name, activity in connector.activities.items()
     ]
+
+
+def _request_of(activity: Any) -> str:
+    """Return method and path; empty for an activity that sends nothing."""
+    return f"{activity.method} {activity.path}" if hasattr(activity, "path") else ""
 
 
 def _required(inputs: dict[str, Input]) -> list[str]:

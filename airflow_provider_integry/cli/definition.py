@@ -62,7 +62,7 @@ BACK_TO_REVISION = Arg(
 
 CONNECTOR = Arg(("connector",), help="Name or path of a connector", metavar="CONNECTOR")
 CONNECTORS = Arg(("connectors",), help="Names, files, or folders of files", metavar="CONNECTOR", nargs="+")
-ACTIVITY = Arg(("activity",), help="Activity of the connector", metavar="ACTIVITY")
+ACTIVITY_TO_RUN = Arg(("activity",), help="Activity of the connector", metavar="ACTIVITY")
 ONE_ACTIVITY = Arg(("activity",), help="Show the inputs of this activity", metavar="ACTIVITY", nargs="?")
 DOCUMENT = Arg(
     ("document",), help="OpenAPI 3 or Swagger 2.0 document, JSON or YAML; '-' is standard input", metavar="FILE"
@@ -292,7 +292,7 @@ COMMANDS: list[CLICommand] = [
                 func=lazy_load_command(f"{_PACKAGE}.run.run"),
                 args=(
                     CONN_ID,
-                    ACTIVITY,
+                    ACTIVITY_TO_RUN,
                     INPUTS,
                     INPUTS_FILE,
                     OTHER_CONNECTOR,

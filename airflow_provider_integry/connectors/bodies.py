@@ -11,7 +11,6 @@ import base64
 import binascii
 import hashlib
 import json
-import mimetypes
 import re
 from collections.abc import Iterator, Mapping
 from typing import Literal
@@ -23,6 +22,31 @@ BodyFormat = Literal["json", "form", "multipart", "raw"]
 Scalar = str | int | float | bool
 FILE_KEYS = ("path", "base64", "name", "type")
 BYTES = "application/octet-stream"
+# Not the standard library's table: that one is read from files of the machine, and differs between them.
+_TYPES = {
+    "csv": "text/csv",
+    "doc": "application/msword",
+    "docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+    "gif": "image/gif",
+    "gz": "application/gzip",
+    "html": "text/html",
+    "jpeg": "image/jpeg",
+    "jpg": "image/jpeg",
+    "json": "application/json",
+    "md": "text/markdown",
+    "mp3": "audio/mpeg",
+    "mp4": "video/mp4",
+    "pdf": "application/pdf",
+    "png": "image/png",
+    "svg": "image/svg+xml",
+    "tsv": "text/tab-separated-values",
+    "txt": "text/plain",
+    "webp": "image/webp",
+    "xls": "application/vnd.ms-excel",
+    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    "xml": "application/xml",
+    "zip": "application/zip",
+}
 _MEDIA_TYPE = re.compile(
     r"[A-Za-z0-9!#$&^_.+-]{1,80}/[A-Za-z0-9!#$&^_.+-]{1,80}(;\s*[A-Za-z0-9_.+-]+=[^\x00-\x1f\x7f]{1,80})?"
 )
@@ -108,8 +132,8 @@ def _is_base64(value: JsonValue) -> bool:
 
 
 def _file_type(value: Mapping[str, JsonValue]) -> str:
-    guessed, _ = mimetypes.guess_type(str(value.get("name") or ""))
-    return str(value.get("type") or guessed or BYTES)
+    suffix = str(value.get("name") or "").rpartition(".")[2].lower()
+    return str(value.get("type") or _TYPES.get(suffix, BYTES))
 
 
 def _encode_multipart(body: dict[str, JsonValue]) -> tuple[bytes, str]:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from airflow_provider_integry.authorizations.permits import PermitGate
     from airflow_provider_integry.connectors import Connector
     from airflow_provider_integry.connectors.answer_rules import ErrorRules
+    from airflow_provider_integry.connectors.inputs import Input
     from airflow_provider_integry.connectors.polling import PollCall, Progress
     from airflow_provider_integry.connectors.run import ActivityCall
     from airflow_provider_integry.hooks.sending import Patience, Sending
@@ -134,13 +135,13 @@ class RunsActivities:
 
     def _with_files(self, activity: str, inputs: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return the inputs with the bytes of the files that they name."""
-        found = self.connector.activities.get(activity)
-        if found is None or not any(spec.file for spec in found.inputs.values()):
+        specs: Mapping[str, Input] = getattr(self.connector.activities.get(activity), "inputs", {})
+        if not any(spec.file for spec in specs.values()):
             return inputs
         # Lazy for start-up cost: Airflow's object storage is needed by few activities.
         from airflow_provider_integry.hooks.files import read_files
 
-        return read_files(activity, found.inputs, inputs)
+        return read_files(activity, specs, inputs)
 
     def start_poll(self, activity: str, inputs: Mapping[str, Any], progress: Progress | None) -> PollCall:
         """Check a poll and its inputs and return the call, with nothing sent yet.

@@ -69,6 +69,10 @@ class FileWriter(RecordWriter):
         self._encoder = _AsItIs()
         self.content_type = ""
 
+    def __enter__(self) -> FileWriter:
+        super().__enter__()
+        return self
+
     def write_bytes(self, chunks: Iterable[bytes]) -> None:
         """Append chunks of bytes; what the source of them raises is passed on."""
         assert self._file is not None, "use the writer in 'with'"

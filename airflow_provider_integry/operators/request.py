@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from airflow_provider_integry.connectors.one_off import Content
+    from airflow_provider_integry.operators.incremental import Incremental
 
 
 class IntegryRequestOperator(IntegryActivityOperator):
@@ -35,6 +36,9 @@ class IntegryRequestOperator(IntegryActivityOperator):
             with ``{"kind": "none"}``, the answer is a list of records. (templated)
         answer: What comes back: ``json``, ``csv`` (records), ``text`` or ``file``.
         delimiter: What stands between the columns of CSV.
+        incremental: Read only what is new: ``{"field": "updated_at", "param": "updated_since", "initial":
+            None}``. The largest `field` of the records is kept in an XCom of this task, and the next run
+            sends it as query parameter `param`. Needs `paging`; a file must be JSON lines. (templated)
         connector: Name or path of the connector whose hosts, headers, errors and limits hold; None for the
             connection's own, if it has one. (templated)
         end_user: End user whose authorization is used. (templated)
@@ -58,6 +62,7 @@ class IntegryRequestOperator(IntegryActivityOperator):
         "body",
         "result",
         "paging",
+        "incremental",
         *(
             name
             for name in IntegryActivityOperator.template_fields
@@ -82,6 +87,7 @@ class IntegryRequestOperator(IntegryActivityOperator):
         paging: Mapping[str, Any] | None = None,
         answer: str = "json",
         delimiter: str | None = None,
+        incremental: Mapping[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(integry_conn_id=integry_conn_id, activity="request", **kwargs)
@@ -97,6 +103,7 @@ class IntegryRequestOperator(IntegryActivityOperator):
         self.paging = paging
         self.answer = answer
         self.delimiter = delimiter
+        self.incremental = incremental
 
     def execute(self, context: Context) -> Any:
         """Send the request, and return or write what it gives.
@@ -104,8 +111,8 @@ class IntegryRequestOperator(IntegryActivityOperator):
         Raises:
             AirflowFailException: Anything that a retry cannot mend.
         """
-        self._describe()
-        return super().execute(context)
+        began = self._describe(context)
+        return self._keep(context, began, super().execute(context))
 
     def execute_complete(self, context: Context, event: dict[str, Any] | None = None) -> Any:
         """Go on after a trigger fired.
@@ -114,25 +121,66 @@ class IntegryRequestOperator(IntegryActivityOperator):
             AirflowFailException: Something that a retry cannot mend.
             AirflowException: Something that a retry may mend.
         """
-        self._describe()
-        return super().execute_complete(context, event)
+        began = self._describe(context)
+        return self._keep(context, began, super().execute_complete(context, event))
 
-    def _describe(self) -> None:
-        """Say the request as an activity: the hook takes a description in the place of a connector's name."""
+    def _describe(self, context: Context) -> Any:
+        """Say the request as an activity; return the value that an incremental read begins with.
+
+        The hook takes a description in the place of a connector's name.
+        """
         # Lazy for start-up cost: not needed to parse a DAG file.
         from airflow_provider_integry.connectors.one_off import build_one_off
         from airflow_provider_integry.hooks.task_failure import task_errors
 
         with task_errors():
-            found = build_one_off(self.method, self.path, self._content(), self._options())
+            plan = self._plan()
+            began = plan.begin(context) if plan else None
+            query = {**(self.query or {}), **({plan.param: began} if plan and began is not None else {})}
+            found = build_one_off(self.method, self.path, self._content(query), self._options())
         self.inputs = found.inputs
-        self.connector = {"connector": self.connector, "activity": found.activity}
+        # The hook takes this in the place of a name.
+        described: Any = {"connector": self.connector, "activity": found.activity}
+        self.connector = described
+        return began
 
-    def _content(self) -> Content:
+    def _plan(self) -> Incremental | None:
+        if self.incremental is None:
+            return None
+        # Lazy for start-up cost, as above.
+        from airflow_provider_integry.errors import ConfigurationError
+        from airflow_provider_integry.operators.incremental import Incremental
+
+        if self.paging is None and self.answer != "csv":
+            raise ConfigurationError(
+                "Argument 'incremental' needs records: give 'paging' too, {\"kind\": \"none\"} for one page."
+            )
+        if self.output_path and self.output_path.endswith(".parquet"):
+            raise ConfigurationError("Argument 'incremental' reads JSON lines again; end output_path with .jsonl.")
+        return Incremental(self.incremental)
+
+    def _keep(self, context: Context, began: Any, result: Any) -> Any:
+        """Keep where an incremental read has ended; return the result, with `newest` where it is a summary."""
+        # Lazy for start-up cost, as above.
+        from airflow_provider_integry.hooks.task_failure import task_errors
+
+        with task_errors():
+            plan = self._plan()
+            if plan is None:
+                return result
+            if not self.output_path:
+                plan.keep(context, began, result)
+                return result
+            # Lazy for start-up cost, as above.
+            from airflow_provider_integry.hooks.lines import read_lines
+
+            return {**result, "newest": plan.keep(context, began, read_lines(self.output_path))}
+
+    def _content(self, query: Mapping[str, Any]) -> Content:
         # Lazy for start-up cost, as above.
         from airflow_provider_integry.connectors.one_off import Content
 
-        return Content(self.query, self.headers, self.json, self.form, self.files, self.body)
+        return Content(query, self.headers, self.json, self.form, self.files, self.body)
 
     def _options(self) -> dict[str, Any]:
         return {

@@ -228,7 +228,7 @@ def test_records_go_to_a_file(integry, serve, tmp_path):
     out, _, _ = integry("run", CONN_ID, "list_items", "--output-file", str(tmp_path / "items.jsonl"))
 
     assert json.loads(out)["records"] == 1
-    assert (tmp_path / "items.jsonl").read_bytes() == b'{"id":1}\n'
+    assert json.loads((tmp_path / "items.jsonl").read_text()) == {"id": 1}
 
 
 def test_an_action_prints_its_output_and_takes_json(integry, serve, tmp_path):

@@ -138,6 +138,8 @@ def connect(monkeypatch, server, connector, base_path, path):
         fields |= {"client_id": "c", "client_secret": "s", "exchange_url": f"{server.url}/__token"}
     if kind == "integry_basic":
         fields |= {"login": "u", "password": "key-1"}
+    if kind == "integry_api_key_secret":
+        fields |= {"api_key": "key-1", "api_secret": "s3cret", "key_header": "X-Id", "second_header": "X-Secret"}
     raw = connection(f"{server.url}{base_path}", kind, **fields)
     monkeypatch.setenv(*to_variable(raw))
 

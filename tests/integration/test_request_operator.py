@@ -33,6 +33,10 @@ def serve(answer_with, set_connection):
     return start
 
 
+def records_of(path):
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
 def run(path, **fields):
     operator = IntegryRequestOperator(task_id="t", integry_conn_id=CONN_ID, path=path, deferrable=False, **fields)
     return operator.execute({})
@@ -101,7 +105,7 @@ def test_pages_of_any_path_stream_to_a_file(serve, tmp_path):
     )
 
     assert result["records"] == 2
-    assert (tmp_path / "items.jsonl").read_bytes() == b'{"id":1}\n{"id":2}\n'
+    assert records_of(tmp_path / "items.jsonl") == [{"id": 1}, {"id": 2}]
 
 
 def test_csv_becomes_json_lines(serve, tmp_path):
@@ -109,8 +113,7 @@ def test_csv_becomes_json_lines(serve, tmp_path):
 
     run("/report", answer="csv", output_path=f"file://{tmp_path}/report.jsonl")
 
-    lines = (tmp_path / "report.jsonl").read_text().splitlines()
-    assert [json.loads(line) for line in lines] == [{"id": "1", "name": "Ada"}, {"id": "2", "name": "Mary"}]
+    assert records_of(tmp_path / "report.jsonl") == [{"id": "1", "name": "Ada"}, {"id": "2", "name": "Mary"}]
 
 
 def test_an_answer_goes_to_a_file_as_it_comes(serve, tmp_path):
@@ -195,7 +198,7 @@ def test_it_runs_in_the_triggerer_too(serve, tmp_path):
     (event,) = asyncio.run(fire())
 
     assert event["status"] == "done", event
-    assert (tmp_path / "items.jsonl").read_bytes() == b'{"id":1}\n'
+    assert records_of(tmp_path / "items.jsonl") == [{"id": 1}]
     assert server.requests[0].query == {"page": ["1"]}
     assert operator.execute_complete({}, event)["records"] == 1
 
@@ -287,3 +290,84 @@ def test_form_bodies_are_read_back_the_same(serve):
     run("/f", method="POST", form={"a": ["1", "2"], "ü": "x&y=z"})
 
     assert parse_qsl(server.requests[0].body.decode()) == [("a", "1"), ("a", "2"), ("ü", "x&y=z")]
+
+
+# -- incremental reads -------------------------------------------------------------------------------
+
+
+class Runs:
+    """The XComs of a task over several runs, as Airflow keeps them."""
+
+    task_id = "t"
+    map_index = -1
+
+    def __init__(self):
+        self.kept = None
+
+    def xcom_pull(self, *, task_ids, key, map_indexes, include_prior_dates):
+        assert (task_ids, key, map_indexes, include_prior_dates) == ("t", "integry_cursor", -1, True)
+        return self.kept
+
+    def xcom_push(self, *, key, value):
+        self.kept = value
+
+
+def read_new(runs, **fields):
+    operator = IntegryRequestOperator(
+        task_id="t",
+        integry_conn_id=CONN_ID,
+        path="/items",
+        paging={"kind": "none"},
+        incremental={"field": "meta.at", "param": "since", "initial": "2031-01-01"},
+        deferrable=False,
+        **fields,
+    )
+    return operator.execute({"ti": runs})
+
+
+@pytest.mark.parametrize("suffix", [None, ".jsonl"])
+def test_each_run_asks_for_what_is_new(serve, tmp_path, suffix):
+    items = [{"meta": {"at": "2031-02-01"}}, {"meta": {"at": "2031-03-01"}}, {"meta": {"at": "2031-01-15"}}]
+    server = serve(to_json(items), to_json([]), to_json([]))
+    runs = Runs()
+    fields = {"output_path": f"file://{tmp_path}/items{suffix}"} if suffix else {}
+
+    first = read_new(runs, **fields)
+    read_new(runs, **fields)
+
+    assert [request.query["since"] for request in server.requests] == [["2031-01-01"], ["2031-03-01"]]
+    assert runs.kept == "2031-03-01"
+    assert first == items if suffix is None else first["newest"] == "2031-03-01"
+
+
+def test_a_failed_run_moves_nothing(serve):
+    server = serve(to_json([{"id": 1}]), to_json({"message": "down"}, 500))
+    runs = Runs()
+
+    with pytest.raises(AirflowFailException, match=r"field 'meta.at' of 'incremental' is missing"):
+        read_new(runs)
+    with pytest.raises(ServerError):
+        read_new(runs)
+
+    assert runs.kept is None
+    assert len(server.requests) == 2
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"incremental": {"field": "a"}, "paging": {"kind": "none"}}, "lacks 'param'"),
+        (
+            {"incremental": {"field": "a", "param": "b", "initail": 1}, "paging": {"kind": "none"}},
+            "unknown key 'initail'",
+        ),
+        ({"incremental": {"field": "a", "param": "b"}}, "needs records"),
+    ],
+)
+def test_a_wrong_incremental_is_told_before_anything_is_sent(serve, fields, words):
+    server = serve(to_json([]))
+
+    with pytest.raises(AirflowFailException, match=words):
+        run("/items", **fields)
+
+    assert server.requests == []

@@ -18,7 +18,7 @@ from airflow_provider_integry.connectors.openapi.account import guess_user_info
 from airflow_provider_integry.connectors.openapi.inputs import LeftOutError, build_request
 from airflow_provider_integry.connectors.openapi.operations import Operation, list_operations, read_operation
 from airflow_provider_integry.connectors.openapi.paging import guess_paging
-from airflow_provider_integry.connectors.openapi.refs import References, UnresolvedError
+from airflow_provider_integry.connectors.openapi.refs import References, UnresolvedError, as_texts
 from airflow_provider_integry.connectors.openapi.results import find_records
 from airflow_provider_integry.connectors.openapi.schemas import Schemas
 from airflow_provider_integry.connectors.openapi.security import Access, document_security, read_access, scheme_names
@@ -35,6 +35,7 @@ from airflow_provider_integry.errors import ApiDescriptionError, ConnectorFormat
 from airflow_provider_integry.urls import check_url, origin_of
 
 _ACTIVITY: TypeAdapter[Any] = TypeAdapter(Activity)
+_SEARCHES = frozenset({"search", "query", "list", "find", "filter"})
 # What titles say beside the name of a service.
 _NOISE = frozenset({"api", "apis", "rest", "public", "web", "http", "openapi", "spec", "reference", "documentation"})
 
@@ -152,7 +153,7 @@ class _Import:
         if wanted:
             raise ApiDescriptionError(self._source, _unknown("operation", min(wanted), list(known)))
         if not found:
-            tags = sorted({str(tag) for *_, raw in list_operations(self._refs) for tag in raw.get("tags") or []})
+            tags = sorted({tag for *_, raw in list_operations(self._refs) for tag in as_texts(raw.get("tags"))})
             raise ApiDescriptionError(self._source, _unknown("tag", (*self._choice.tags, "")[0], tags))
 
     def _is_chosen(self, names: set[str], raw: dict[str, Any]) -> bool:
@@ -161,7 +162,7 @@ class _Import:
         if raw.get("deprecated") is True and not self._choice.with_deprecated:
             return False
         if self._choice.operations or self._choice.tags:
-            return bool(set(self._choice.tags) & {str(tag) for tag in raw.get("tags") or []})
+            return bool(set(self._choice.tags) & set(as_texts(raw.get("tags"))))
         return True
 
     def _why_none(self) -> str:
@@ -179,14 +180,16 @@ class _Import:
         request = build_request(operation, self._schemas, access.names)
         records = find_records(self._schemas, operation.answer, operation.path)
         answer = _answer_of(operation)
-        is_query = answer.get("answer") == "csv" or (operation.method == "GET" and records is not None)
-        guess = guess_paging(operation, self._schemas) if is_query else None
+        is_whole = any(spec.get("whole") for spec in request.inputs.values())
+        may_page = records is not None and (operation.method == "GET" or (_is_search(operation) and not is_whole))
+        guess = guess_paging(operation, self._schemas) if may_page else None
+        is_query = answer.get("answer") == "csv" or (operation.method == "GET" and may_page) or guess is not None
         for note in request.notes:
             self._notes.append((operation.title, note))
         inputs = {
             key: spec
             for key, spec in request.inputs.items()
-            if guess is None or spec["in"] != "query" or spec.get("name", key) not in guess.parameters
+            if guess is None or spec["in"] not in ("query", "body") or spec.get("name", key) not in guess.parameters
         }
         method = {} if operation.method == ("GET" if is_query else "POST") else {"method": operation.method}
         activity = {
@@ -270,7 +273,8 @@ class _Import:
     def _outline(self, connector: dict[str, Any], access: Access) -> dict[tuple[str, ...], list[str]]:
         """Return the comments of the head, and the empty lines between activities."""
         keys = list(connector["activities"])
-        comments = {("activities",): [""], **{("activities", key): [""] for key in keys[1:]}}
+        comments: dict[tuple[str, ...], list[str]] = {("activities", key): [""] for key in keys[1:]}
+        comments["activities",] = [""]
         if "base_url" in connector:
             comments[("base_url",)] = list(self._base.notes)
         else:
@@ -295,8 +299,8 @@ class _Import:
             return
         tags: dict[str, int] = {}
         for *_, raw in list_operations(self._refs):
-            for tag in raw.get("tags") or []:
-                tags[str(tag)] = tags.get(str(tag), 0) + 1
+            for tag in as_texts(raw.get("tags")):
+                tags[tag] = tags.get(tag, 0) + 1
         listed = ", ".join(f"{tag} ({number})" for tag, number in sorted(tags.items())[:60])
         raise ApiDescriptionError(
             self._source,
@@ -320,6 +324,12 @@ def _find_problem(activity: dict[str, Any]) -> str | None:
         shown = ".".join(map(str, path)).removeprefix("query.").removeprefix("action.")
         return f"cannot be said as an activity: '{shown}' {detail['msg']}"
     return None
+
+
+def _is_search(operation: Operation) -> bool:
+    """Whether a POST reads, by its name."""
+    words = f"{build_operation_name(operation.id, '', '')}_{operation.path.rsplit('/', 1)[-1].lower()}".split("_")
+    return operation.method == "POST" and bool(_SEARCHES & set(words))
 
 
 def _answer_of(operation: Operation) -> dict[str, str]:

@@ -10,6 +10,7 @@ from typing import Any
 from airflow_provider_integry.connectors.inputs import SHORTHAND
 from airflow_provider_integry.connectors.model import header_name_problem
 from airflow_provider_integry.connectors.openapi.operations import JSON_TYPES, Body, Operation, Parameter
+from airflow_provider_integry.connectors.openapi.refs import as_list, as_texts
 from airflow_provider_integry.connectors.openapi.schemas import Schemas
 from airflow_provider_integry.connectors.openapi.texts import build_key, build_sentence, build_unique
 
@@ -106,6 +107,8 @@ class _Builder:
             self._put(one.name, one.place, {"type": "string"}, f"JSON text. {one.description}", one.is_required)
         elif one.place == "query" and _is_object(schema):
             self._add_object(one, schema)
+        elif one.place == "query" and one.style == "deepObject" and not _is_form_value(self._schemas, schema):
+            self._put(one.name, "query", schema, one.description, one.is_required, style="brackets")
         else:
             self._put(
                 one.name, one.place, _wire_schema(one, schema), one.description, one.is_required, **_style(one, schema)
@@ -125,7 +128,7 @@ class _Builder:
         if not isinstance(properties, dict) or one.style not in ("deepObject", "form"):
             self._leave_out(f"query parameter '{one.name}', an object", is_required=one.is_required)
             return
-        needed = schema.get("required") or []
+        needed = as_texts(schema.get("required"))
         for name, raw in properties.items():
             inner = self._schemas.merged(raw)
             wire = f"{one.name}[{name}]" if one.style == "deepObject" else str(name)
@@ -167,12 +170,12 @@ class _Builder:
         if not isinstance(properties, dict) or not _is_flat(schema, properties, is_nested=is_nested):
             self._add_whole(body, is_nested=is_nested)
             return
-        required = schema.get("required") or []
+        required = as_texts(schema.get("required"))
         shown = {name: raw for name, raw in properties.items() if not self._schemas.is_read_only(raw)}
         for name, raw in _first(shown, required):
             is_required = body.is_required and name in required
             inner = self._schemas.merged(raw)
-            style = {} if is_nested or _is_form_value(self._schemas, inner) else {"style": "brackets"}
+            style: dict[str, Any] = {} if is_nested or _is_form_value(self._schemas, inner) else {"style": "brackets"}
             if self._is_file(inner):
                 style = {"file": True}
             self._put(str(name), "body", raw, str(inner.get("description") or ""), is_required, **style)
@@ -273,7 +276,7 @@ def _is_form_value(schemas: Schemas, schema: dict[str, Any]) -> bool:
         return False
     if schema.get("type") != "array":
         # Alternatives of which one is an object, as some make any field clearable.
-        return not any(_is_object(schemas.merged(one)) for one in schema.get("anyOf") or schema.get("oneOf") or ())
+        return not any(_is_object(schemas.merged(one)) for one in as_list(schema.get("anyOf") or schema.get("oneOf")))
     items = schemas.merged(schema.get("items"))
     return items.get("type") != "array" and not _is_object(items)
 

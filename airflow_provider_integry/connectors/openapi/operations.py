@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from airflow_provider_integry.connectors.openapi.refs import References, UnresolvedError
+from airflow_provider_integry.connectors.openapi.refs import References, UnresolvedError, as_list, as_mapping, as_texts
 from airflow_provider_integry.connectors.openapi.swagger2 import convert_operation
 
 METHODS = ("get", "head", "post", "put", "patch", "delete")
@@ -106,20 +106,20 @@ def read_operation(refs: References, path: str, method: str, item: dict[str, Any
     Raises:
         UnresolvedError: A part of it that is needed is not in the document.
     """
-    given = [*_list(raw.get("parameters"))]
+    given = [*as_list(raw.get("parameters"))]
     own = {_identity(refs.mapping(one)) for one in given}
-    shared = [one for one in _list(item.get("parameters")) if _identity(refs.mapping(one)) not in own]
+    shared = [one for one in as_list(item.get("parameters")) if _identity(refs.mapping(one)) not in own]
     parameters = [refs.mapping(one) for one in (*shared, *given)]
     whole = {**raw, "parameters": parameters, "responses": _successes(refs, raw)}
     if "swagger" in refs.document:
         whole = convert_operation(refs.document, whole)
     answers = whole["responses"]
-    contents = [_mapping(answer.get("content")) for answer in answers]
+    contents = [as_mapping(answer.get("content")) for answer in answers]
     return Operation(
         method=method.upper(),
         path=path,
         id=str(raw.get("operationId") or ""),
-        tags=tuple(map(str, _list(raw.get("tags")))),
+        tags=tuple(as_texts(raw.get("tags"))),
         summary=str(raw.get("summary") or ""),
         description=str(raw.get("description") or ""),
         is_deprecated=raw.get("deprecated") is True,
@@ -127,32 +127,36 @@ def read_operation(refs: References, path: str, method: str, item: dict[str, Any
         body=_body(refs.mapping(whole.get("requestBody"))) if whole.get("requestBody") else None,
         answer=next((schema for content in contents if (schema := _json_schema(content)) is not None), None),
         answer_types=tuple(str(kind) for content in contents for kind in content),
-        answer_headers=frozenset(name.lower() for answer in answers for name in _mapping(answer.get("headers"))),
+        answer_headers=frozenset(str(name).lower() for answer in answers for name in as_mapping(answer.get("headers"))),
         security=_security(raw.get("security")),
-        servers=tuple(one for one in _list(raw.get("servers") or item.get("servers")) if isinstance(one, dict)),
+        servers=tuple(one for one in as_list(raw.get("servers") or item.get("servers")) if _has_url(one)),
     )
 
 
 def _successes(refs: References, raw: dict[str, Any]) -> list[dict[str, Any]]:
     """Return the successful answers; `default` is an error where there are others."""
-    answers = _mapping(raw.get("responses"))
+    answers = as_mapping(raw.get("responses"))
     good = [answer for status, answer in answers.items() if str(status).startswith("2")]
     return [refs.mapping(answer) for answer in good or [answers.get("default")]]
 
 
-def _identity(parameter: dict[str, Any]) -> tuple[object, object]:
-    return parameter.get("name"), parameter.get("in")
+def _has_url(server: object) -> bool:
+    return isinstance(server, dict) and isinstance(server.get("url"), str)
+
+
+def _identity(parameter: dict[str, Any]) -> tuple[str, str]:
+    return str(parameter.get("name")), str(parameter.get("in"))
 
 
 def _parameter(raw: dict[str, Any]) -> Parameter:
     place = str(raw["in"])
     style = str(raw.get("style") or ("form" if place in ("query", "cookie") else "simple"))
-    content = _mapping(raw.get("content"))
+    content = as_mapping(raw.get("content"))
     explode = raw.get("explode")
     return Parameter(
         name=str(raw["name"]),
         place=place,
-        schema=next((_mapping(one).get("schema") for one in content.values()), raw.get("schema", {})),
+        schema=next((as_mapping(one).get("schema") for one in content.values()), raw.get("schema", {})),
         is_required=raw.get("required") is True or place == "path",
         description=str(raw.get("description") or ""),
         style=style,
@@ -162,13 +166,13 @@ def _parameter(raw: dict[str, Any]) -> Parameter:
 
 
 def _body(raw: dict[str, Any]) -> Body | None:
-    content = _mapping(raw.get("content"))
+    content = as_mapping(raw.get("content"))
     if not content:
         return None
     kind = min(content, key=_preference)
     return Body(
         media_type=kind.split(";")[0].strip().lower(),
-        schema=_mapping(content[kind]).get("schema", {}),
+        schema=as_mapping(content[kind]).get("schema", {}),
         is_required=raw.get("required") is True,
         description=str(raw.get("description") or ""),
     )
@@ -185,18 +189,10 @@ def _preference(media_type: str) -> int:
 
 def _json_schema(content: dict[str, Any]) -> Any:
     kinds = [kind for kind in content if _preference(kind) <= 1]
-    return _mapping(content[min(kinds, key=_preference)]).get("schema") if kinds else None
+    return as_mapping(content[min(kinds, key=_preference)]).get("schema") if kinds else None
 
 
 def _security(raw: object) -> tuple[tuple[str, ...], ...] | None:
     if not isinstance(raw, list):
         return None
     return tuple(tuple(map(str, one)) for one in raw if isinstance(one, dict))
-
-
-def _list(value: object) -> list[Any]:
-    return value if isinstance(value, list) else []
-
-
-def _mapping(value: object) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from airflow_provider_integry.connectors.openapi.operations import Operation, Parameter
+from airflow_provider_integry.connectors.openapi.refs import as_mapping
 from airflow_provider_integry.connectors.openapi.results import Field, list_fields, plain_name
 from airflow_provider_integry.connectors.openapi.schemas import Schemas
 
@@ -66,11 +67,22 @@ class _Guesser:
         self._schemas = schemas
         self._operation = operation
         self._fields = list_fields(schemas, operation.answer)
-        self._query = {plain_name(one.name): one for one in operation.parameters if one.place == "query"}
+        self._is_body = operation.method == "POST"
+        given = self._body_fields() if self._is_body else [one for one in operation.parameters if one.place == "query"]
+        self._query = {plain_name(one.name): one for one in given}
         self._size = self._first(_SIZES)
 
     def guess(self) -> Guess | None:
+        if self._is_body:
+            # A URL of the next page would have to be asked for with the body again.
+            return self._cursor() or self._page() or self._offset()
         return self._cursor() or self._next_url() or self._link() or self._page() or self._offset()
+
+    def _body_fields(self) -> list[Parameter]:
+        body = self._operation.body
+        properties = self._schemas.merged(body.schema).get("properties") if body is not None else None
+        found = as_mapping(properties).items()
+        return [Parameter(str(name), "body", schema) for name, schema in found if "." not in str(name)]
 
     def _cursor(self) -> Guess | None:
         field = next((one for one in self._fields if _is_next_cursor(one)), None)
@@ -126,6 +138,8 @@ class _Guesser:
 
     def _done(self, paging: dict[str, Any], param: Parameter | None, reason: str = "") -> Guess:
         names = [param.name] if param is not None else []
+        if self._is_body:
+            paging = {**paging, "in": "body"}
         if self._size is not None and self._is_number(self._size):
             paging = {**paging, "size_param": self._size.name, "size": self._page_size(self._size)}
             names.append(self._size.name)

@@ -73,3 +73,18 @@ def reference_of(node: Any) -> str | None:
         # A property may be named '$ref'; its value is a schema, not text.
         return reference if isinstance(reference, str) else None
     return None
+
+
+def as_list(value: Any) -> list[Any]:
+    """Return a list as it is, and an empty one for anything else: documents hold mistakes."""
+    return value if isinstance(value, list) else []
+
+
+def as_mapping(value: Any) -> dict[str, Any]:
+    """Return a mapping as it is, and an empty one for anything else."""
+    return value if isinstance(value, dict) else {}
+
+
+def as_texts(value: Any) -> list[str]:
+    """Return the texts of a list, or of one text by itself."""
+    return [one for one in (value if isinstance(value, list) else [value]) if isinstance(one, str)]

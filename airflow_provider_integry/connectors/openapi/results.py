@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from airflow_provider_integry.connectors.openapi.refs import as_mapping
 from airflow_provider_integry.connectors.openapi.schemas import Schemas
 
 USUAL = ("data", "items", "results", "records", "values", "value", "entries", "objects", "list", "content", "rows")
@@ -68,7 +69,7 @@ def find_records(schemas: Schemas, answer: Any, path: str) -> str | None:
             return None
     of_objects = [one for one in lists if len(one.path) == 1 and _holds_objects(schemas, one)]
     # What has an id of its own is one record, which happens to hold a list.
-    is_record = bool(_OF_A_RECORD & {plain_name(name) for name in top.get("properties") or {}})
+    is_record = bool(_OF_A_RECORD & {plain_name(name) for name in as_mapping(top.get("properties"))})
     is_collection = len(of_objects) == 1 and not is_record and path.rstrip("/")[-1:] != "}"
     return of_objects[0].expression if is_collection else None
 

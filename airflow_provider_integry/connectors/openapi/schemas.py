@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from airflow_provider_integry.connectors.openapi.refs import References, UnresolvedError, reference_of
+from airflow_provider_integry.connectors.openapi.refs import References, UnresolvedError, as_texts, reference_of
 
 MAX_LEVELS = 3
 MAX_PROPERTIES = 60
@@ -98,7 +98,7 @@ class Schemas:
             for name, one in properties.items()
             if not self.is_read_only(one)
         }
-        required = [name for name in _texts(node.get("required")) if name in written]
+        required = [name for name in as_texts(node.get("required")) if name in written]
         if required:
             result["required"] = required
         if written:
@@ -121,7 +121,7 @@ class Schemas:
         if len(found) == 1:
             return found[0]
         if all(set(one) == {"type"} for one in found):
-            return {"type": list(dict.fromkeys(kind for one in found for kind in _texts(one["type"])))}
+            return {"type": list(dict.fromkeys(kind for one in found for kind in as_texts(one["type"])))}
         # A tool's 'exactly one' is seldom meant: many such alternatives overlap.
         return {"anyOf": found}
 
@@ -131,7 +131,7 @@ def _join(first: dict[str, Any], then: dict[str, Any]) -> dict[str, Any]:
     if isinstance(first.get("properties"), dict) and isinstance(then.get("properties"), dict):
         joined["properties"] = {**first["properties"], **then["properties"]}
     if first.get("required") or then.get("required"):
-        joined["required"] = list(dict.fromkeys([*_texts(first.get("required")), *_texts(then.get("required"))]))
+        joined["required"] = list(dict.fromkeys([*as_texts(first.get("required")), *as_texts(then.get("required"))]))
     return joined
 
 
@@ -187,15 +187,10 @@ def _with_types(result: dict[str, Any], types: list[str], node: dict[str, Any]) 
 
 
 def _types_of(node: dict[str, Any]) -> list[str]:
-    found = [kind for kind in _texts(node.get("type")) if kind in _TYPES]
+    found = [kind for kind in as_texts(node.get("type")) if kind in _TYPES]
     if not found and "properties" in node:
         return ["object"]
     return found
-
-
-def _texts(value: object) -> list[str]:
-    values = value if isinstance(value, list) else [value]
-    return [one for one in values if isinstance(one, str)]
 
 
 def _is_number(value: object) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from airflow_provider_integry.connectors.openapi.refs import References
+from airflow_provider_integry.connectors.openapi.refs import References, UnresolvedError, as_mapping
 from airflow_provider_integry.connectors.openapi.swagger2 import convert_scheme
 
 _FLOWS = {
@@ -68,15 +68,22 @@ def scheme_names(refs: References) -> tuple[tuple[str, ...], ...]:
 def _schemes(refs: References) -> dict[str, dict[str, Any]]:
     document = refs.document
     if "swagger" in document:
-        raw = document.get("securityDefinitions") or {}
+        raw = as_mapping(document.get("securityDefinitions"))
         return {name: convert_scheme(one) for name, one in raw.items() if isinstance(one, dict)}
-    raw = (document.get("components") or {}).get("securitySchemes") or {}
-    return {name: refs.mapping(one) for name, one in raw.items()}
+    raw = as_mapping(as_mapping(document.get("components")).get("securitySchemes"))
+    return {str(name): found for name, one in raw.items() if (found := _followed(refs, one))}
+
+
+def _followed(refs: References, raw: Any) -> dict[str, Any]:
+    try:
+        return refs.mapping(raw)
+    except UnresolvedError:
+        return {}
 
 
 def _describe(schemes: list[dict[str, Any]]) -> list[tuple[str, str]]:
     """Return connection types with their hints for schemes that are needed together."""
-    keys = [one for one in schemes if one.get("type") == "apiKey"]
+    keys = [one for one in schemes if one.get("type") == "apiKey" and "version" not in str(one.get("name")).lower()]
     if len(keys) == 2:
         return [("integry_api_key_secret", f"the key goes to {_place(keys[0])}, the secret to {_place(keys[1])}.")]
     return [entry for one in schemes for entry in _describe_one(one)]
@@ -91,10 +98,8 @@ def _describe_one(scheme: dict[str, Any]) -> list[tuple[str, str]]:
     if kind == "openIdConnect":
         return [("integry_oauth2", f"issuer of {scheme.get('openIdConnectUrl')}.")]
     if kind == "oauth2":
-        flows = scheme.get("flows") or {}
-        return [
-            ("integry_oauth2", _describe_flow(name, flow)) for name, flow in flows.items() if isinstance(flow, dict)
-        ]
+        flows = as_mapping(scheme.get("flows"))
+        return [_describe_flow(name, flow) for name, flow in flows.items() if isinstance(flow, dict)]
     return []
 
 
@@ -103,8 +108,7 @@ def _describe_http(scheme: dict[str, Any]) -> list[tuple[str, str]]:
     if name == "basic":
         return [("integry_basic", "login and password.")]
     if name in ("bearer", "token"):
-        shape = f" ({scheme['bearerFormat']})" if scheme.get("bearerFormat") else ""
-        return [("integry_api_key", f"the token{shape} goes to header 'Authorization' with the prefix 'Bearer '.")]
+        return [("integry_api_key", "the token goes to header 'Authorization' with the prefix 'Bearer '.")]
     return []
 
 
@@ -119,7 +123,7 @@ def _describe_flow(name: str, flow: dict[str, Any]) -> tuple[str, str]:
     for key, field in _URLS.items():
         if flow.get(key):
             parts.append(f"{field} {flow[key]}")
-    scopes = list(flow.get("scopes") or {})
+    scopes = list(as_mapping(flow.get("scopes")))
     if scopes:
         parts.append(f"scopes among: {' '.join(scopes[:12])}{' …' if len(scopes) > 12 else ''}")
     return "integry_oauth2", ", ".join(parts)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+from airflow_provider_integry.connectors.openapi.refs import as_list, as_mapping
 from airflow_provider_integry.connectors.openapi.swagger2 import convert_servers
 from airflow_provider_integry.errors import UrlNotAllowedError
 from airflow_provider_integry.urls import check_url
@@ -43,7 +44,7 @@ def find_base(document: dict[str, Any], given: str | None) -> Base:
         document: The whole document.
         given: A base URL that is wanted instead.
     """
-    servers = convert_servers(document) if "swagger" in document else document.get("servers") or [{"url": "/"}]
+    servers = convert_servers(document) if "swagger" in document else as_list(document.get("servers")) or [{"url": "/"}]
     servers = [one for one in servers if isinstance(one, dict) and isinstance(one.get("url"), str)]
     if given is not None:
         return Base(given.rstrip("/"))
@@ -57,7 +58,7 @@ def find_base(document: dict[str, Any], given: str | None) -> Base:
 
 def fill_variables(server: dict[str, Any]) -> tuple[str, list[str]]:
     """Return a server's URL with the defaults of its variables, and the names of those that anybody may choose."""
-    variables = server.get("variables") or {}
+    variables = as_mapping(server.get("variables"))
     open_names: list[str] = []
 
     def fill(match: re.Match[str]) -> str:
@@ -78,7 +79,7 @@ def _read(server: dict[str, Any]) -> Base:
         note = "The document says no host: fill in the connection's Base URL, such as https://api.example.com."
         return Base(None, url.rstrip("/"), (note,))
     host = "".join(server["url"].split("/", 3)[2:3])
-    if any(f"{{{name}}}" in host for name in open_names) or "{" in url or _is_placeholder(url):
+    if any(f"{{{name}}}" in host for name in open_names) or "{" in url:
         note = f"The URL differs per account: fill in the connection's Base URL, {server['url']}."
         return Base(None, notes=(note,))
     try:
@@ -87,6 +88,9 @@ def _read(server: dict[str, Any]) -> Base:
         return Base(None, notes=(f"The document's server is '{url}': fill in the connection's Base URL.",))
     if set(checked) & set("?#$"):
         return Base(None, notes=(f"The document's server is '{url}': fill in the connection's Base URL.",))
+    if _is_placeholder(checked):
+        note = f"The URL differs per account: fill in the connection's Base URL, {server['url']}."
+        return Base(None, notes=(note,))
     chosen = _VARIABLE.findall(server["url"])
     notes = (f"Out of {server['url']} with the defaults of {', '.join(chosen)}.",) if chosen else ()
     return Base(checked.rstrip("/"), notes=notes)

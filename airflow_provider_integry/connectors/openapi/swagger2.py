@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from airflow_provider_integry.connectors.openapi.refs import as_texts
+
 FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 _SCHEMA_KEYS = (
     "type", "format", "items", "enum", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "minLength",
@@ -25,8 +27,8 @@ def convert_operation(document: dict[str, Any], raw: dict[str, Any]) -> dict[str
     """
     given = raw["parameters"]
     parameters = [_parameter(one) for one in given if one.get("in") not in ("body", "formData")]
-    takes = [str(kind) for kind in raw.get("consumes") or document.get("consumes") or ["application/json"]]
-    gives = [str(kind) for kind in raw.get("produces") or document.get("produces") or ["application/json"]]
+    takes = as_texts(raw.get("consumes") or document.get("consumes")) or ["application/json"]
+    gives = as_texts(raw.get("produces") or document.get("produces")) or ["application/json"]
     answers = [_answer(answer, gives) for answer in raw["responses"]]
     return {"parameters": parameters, "requestBody": _body(given, takes), "responses": answers}
 
@@ -37,7 +39,7 @@ def convert_servers(document: dict[str, Any]) -> list[dict[str, Any]]:
     host = document.get("host")
     if not host:
         return [{"url": path or "/"}]
-    schemes = [one for one in document.get("schemes") or ["https"] if one in ("https", "http")]
+    schemes = [one for one in as_texts(document.get("schemes")) if one in ("https", "http")] or ["https"]
     return [{"url": f"{scheme}://{host}{path}"} for scheme in sorted(schemes, reverse=True)]
 
 
@@ -54,7 +56,7 @@ def convert_scheme(raw: dict[str, Any]) -> dict[str, Any]:
 
 def _parameter(raw: dict[str, Any]) -> dict[str, Any]:
     style, explode = _STYLES.get(str(raw.get("collectionFormat") or "csv"), ("pipeDelimited", False))
-    known = {key: raw[key] for key in ("name", "in", "required", "description") if key in raw}
+    known: dict[str, Any] = {key: raw[key] for key in ("name", "in", "required", "description") if key in raw}
     schema = {key: raw[key] for key in _SCHEMA_KEYS if key in raw}
     if raw.get("in") == "query":
         return {**known, "schema": schema, "style": style, "explode": explode}

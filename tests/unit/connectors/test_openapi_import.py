@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 # ruff: noqa: E501 - documents are written as they come
+import copy
 import json
 
 import pytest
@@ -39,6 +40,7 @@ paths:
         - {name: ids, in: query, explode: false, schema: {type: array, items: {type: integer}}}
         - {name: filter, in: query, style: deepObject, schema: {type: object, properties: {state: {enum: [a, b]}}}}
         - {name: X-Key, in: header, schema: {type: string}}
+        - {name: made, in: query, style: deepObject, schema: {anyOf: [{type: object, properties: {gt: {type: integer}}}, {type: integer}]}}
         - {name: since, in: query, schema: {type: string, format: date-time, nullable: true}}
       responses:
         '200':
@@ -194,7 +196,10 @@ def test_the_head_says_what_the_document_says(three):
     assert connector.connection_types == ("integry_api_key", "integry_oauth2")
     assert (connector.user_info.path, connector.user_info.id, connector.user_info.name) == ("/me", "id", "email")
     assert "# Other servers: https://sandbox.acme.example." in three.text
-    assert "authorize_url https://acme.example/a" in three.text
+    assert (
+        "# integry_oauth2: grant_type authorization_code, authorize_url https://acme.example/a, exchange_url"
+        in three.text
+    )
     assert "the key goes to header 'X-Key'" in three.text
 
 
@@ -215,13 +220,13 @@ def test_a_list_is_a_query_whose_paging_is_marked_as_guessed(three):
 
 def test_parameters_become_inputs_that_are_sent_as_the_document_says(three):
     query = three.connector.activities["list_contacts"]
-    request = build(three, "list_contacts", tenant="yes", ids=[1, 2], filter_state="a")
+    request = build(three, "list_contacts", tenant="yes", ids=[1, 2], filter_state="a", made={"gt": 5})
 
     # The key belongs to the connection; `no` and `yes` are text, as in YAML 1.2.
-    assert list(query.inputs) == ["tenant", "ids", "filter_state", "since"]
+    assert list(query.inputs) == ["tenant", "ids", "filter_state", "made", "since"]
     assert query.inputs["tenant"].json_schema == {"enum": ["no", "yes"]}
     assert query.inputs["since"].json_schema == {"type": ["string", "null"], "format": "date-time"}
-    assert request.url == "https://eu.acme.example/v2/contacts?tenant=yes&ids=1%2C2&filter%5Bstate%5D=a"
+    assert request.url == "https://eu.acme.example/v2/contacts?tenant=yes&ids=1%2C2&filter%5Bstate%5D=a&made%5Bgt%5D=5"
 
 
 def test_a_body_is_given_field_by_field_with_all_of_joined(three):
@@ -284,6 +289,49 @@ def test_openapi_3_1_and_a_server_without_a_host():
     assert json.loads(build(done, "search", body={"q": "x"}).body) == {"q": "x"}
 
 
+def test_a_search_that_is_a_post_pages_in_its_body():
+    document = read(THREE_ONE)
+    schema = {
+        "type": "object",
+        "properties": {
+            "filter": {"type": "object"},
+            "start_cursor": {"type": "string"},
+            "page_size": {"type": "integer", "maximum": 100},
+        },
+    }
+    answer = document["paths"]["/events"]["get"]["responses"]
+    document["paths"] = {
+        "/databases/{id}/query": {
+            "post": {
+                "operationId": "query_database",
+                "requestBody": {"content": {"application/json": {"schema": schema}}},
+                "responses": answer,
+            }
+        },
+        "/events": {
+            "post": {
+                "operationId": "create_events",
+                "requestBody": {"content": {"application/json": {"schema": schema}}},
+                "responses": answer,
+            }
+        },
+    }
+    done = import_document(document, "x")
+    query, action = done.connector.activities["query_database"], done.connector.activities["create_events"]
+
+    assert (query.kind, query.method, query.result, list(query.inputs)) == ("query", "POST", "data", ["id", "filter"])
+    assert query.paging.model_dump(by_alias=True, exclude_unset=True) == {
+        "kind": "cursor",
+        "param": "start_cursor",
+        "in": "body",
+        "cursor": "paging.next_cursor",
+        "more": "has_more",
+        "size_param": "page_size",
+        "size": 100,
+    }
+    assert (action.kind, list(action.inputs)) == ("action", ["filter", "start_cursor", "page_size"])
+
+
 def test_operations_are_chosen_by_id_path_pattern_and_tag():
     def names(**choice):
         return sorted(import_document(read(THREE), "doc.yaml", choice=Choice(**choice)).connector.activities)
@@ -330,6 +378,52 @@ def test_a_document_is_never_more_than_plain_values():
     text = "openapi: 3.0.0\npaths: {/a: {get: {operationId: !!python/object/apply:os.getcwd [], responses: {}}}}"
 
     assert read(text)["paths"]["/a"]["get"]["operationId"] == []
+
+
+# -- documents as people write them ------------------------------------------------------------------
+
+JUNK = st.sampled_from(
+    [None, True, 0, -1, 1.5, "", "x", "#/nowhere", [], ["x"], [None], {}, {"x": None}, {"$ref": "#/x"}, [{}]]
+)
+
+
+def places_of(node, path=()):
+    """Give the path of every value of a document."""
+    if isinstance(node, dict):
+        for key, value in node.items():
+            yield (*path, key)
+            yield from places_of(value, (*path, key))
+    if isinstance(node, list):
+        for index, value in enumerate(node):
+            yield (*path, index)
+            yield from places_of(value, (*path, index))
+
+
+DOCUMENTS = [read_document(text.encode(), "x") for text in (THREE, THREE_ONE, json.dumps(TWO))]
+PLACES = [list(places_of(document)) for document in DOCUMENTS]
+
+
+@given(st.data())
+def test_a_document_with_a_mistake_is_imported_or_refused_in_words(data):
+    which = data.draw(st.integers(0, len(DOCUMENTS) - 1))
+    document = copy.deepcopy(DOCUMENTS[which])
+    for _ in range(data.draw(st.integers(1, 3))):
+        *before, last = data.draw(st.sampled_from(PLACES[which]))
+        node = document
+        for step in before:
+            node = (
+                node[step]
+                if (isinstance(node, dict) and step in node)
+                or (isinstance(node, list) and isinstance(step, int) and step < len(node))
+                else None
+            )
+        if isinstance(node, dict) or (isinstance(node, list) and isinstance(last, int) and last < len(node)):
+            node[last] = copy.deepcopy(data.draw(JUNK))
+    try:
+        done = import_document(read_document(json.dumps(document).encode(), "x"), "x")
+    except ApiDescriptionError:
+        return
+    assert done.connector.activities
 
 
 # -- the writer --------------------------------------------------------------------------------------
