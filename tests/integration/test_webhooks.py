@@ -372,4 +372,4 @@ def test_kept_payloads_and_polls_are_encrypted_anew(desk):
 
     assert done.returncode == 0, done.stderr
     assert "Polls and deliveries of webhooks: 2." in done.stdout
-    assert after.splitlines()[-1] == "FOUND [[[1]], [[2]]] {'n': 1}"
+    assert after.splitlines()[-1] == "FOUND [[1], [2]] {'n': 1}"
