@@ -7,10 +7,9 @@ accepted: how far a poll has come is read back from there. A task has accepted i
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from airflow_provider_integry.authorizations.database_errors import database_errors
 from airflow_provider_integry.authorizations.trigger_messages import Consumer
@@ -18,8 +17,6 @@ from airflow_provider_integry.authorizations.trigger_messages import Consumer
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
-# Airflow writes an event's time by the clock of its machine.
-CLOCKS_S = 600.0
 Planned = dict[str, Any]
 
 
@@ -30,13 +27,11 @@ class Mark(NamedTuple):
         digest: Their poll.
         round: Number of the round.
         total: How many there are.
-        since: When it was planned, UTC epoch seconds.
     """
 
     digest: str
     round: int
     total: int
-    since: float
 
 
 class AcceptanceJudge:
@@ -63,14 +58,14 @@ class AcceptanceJudge:
         """Return what is kept of who a round is for."""
         if consumer.trigger_id is None:
             return {"task": [consumer.dag_id, consumer.task_id, consumer.run_id, consumer.map_index]}
-        return {"assets": self._assets_of(consumer)}
+        # Airflow numbers events as they come: those of the round come later than this.
+        return {"assets": self._assets_of(consumer), "after": self._last_event()}
 
     def take_over(self, planned: Planned, consumer: Consumer) -> Planned:
         """Return what is kept when a round goes on to another consumer: assets are added, a task is replaced."""
-        wanted = self.plan(consumer)
-        if "assets" in wanted and "assets" in planned:
-            return {"assets": sorted({*planned["assets"], *wanted["assets"]})}
-        return wanted
+        if consumer.trigger_id is not None and "assets" in planned:
+            return {**planned, "assets": sorted({*planned["assets"], *self._assets_of(consumer)})}
+        return self.plan(consumer)
 
     def find_accepted(self, planned: Planned, consumer: Consumer, mark: Mark) -> Collection[int]:
         """Return the numbers of the events that were accepted.
@@ -85,7 +80,7 @@ class AcceptanceJudge:
             # A second try of one task is given what the first one was.
             return range(mark.total) if not is_same and self._has_succeeded(planned["task"]) else ()
         assets = {*planned["assets"], *self._assets_of(consumer)}
-        return self._find_announced(assets, mark)
+        return self._find_announced(assets, int(planned["after"]), mark)
 
     def _assets_of(self, consumer: Consumer) -> list[int]:
         # Lazy for start-up cost: the models are needed by processes with the database alone.
@@ -97,12 +92,18 @@ class AcceptanceJudge:
         with database_errors(), self._get_engine().connect() as connection:
             return sorted(connection.scalars(query))
 
-    def _find_announced(self, assets: Collection[int], mark: Mark) -> set[int]:
+    def _last_event(self) -> int:
         # Lazy for start-up cost, as above.
         from airflow.models.asset import AssetEvent
 
-        since = datetime.fromtimestamp(mark.since, timezone.utc) - timedelta(seconds=CLOCKS_S)
-        query = select(AssetEvent.extra).where(AssetEvent.asset_id.in_(assets), AssetEvent.timestamp >= since)
+        with database_errors(), self._get_engine().connect() as connection:
+            return int(connection.scalar(select(func.max(AssetEvent.id))) or 0)
+
+    def _find_announced(self, assets: Collection[int], after: int, mark: Mark) -> set[int]:
+        # Lazy for start-up cost, as above.
+        from airflow.models.asset import AssetEvent
+
+        query = select(AssetEvent.extra).where(AssetEvent.asset_id.in_(assets), AssetEvent.id > after)
         with database_errors(), self._get_engine().connect() as connection:
             found = {_read_index(extra, mark) for extra in connection.scalars(query)}
         return {index for index in found if index is not None}

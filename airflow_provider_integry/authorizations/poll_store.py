@@ -138,7 +138,7 @@ class PollStore:
         if not row.pending:
             return PollAnswer(row.version, row.round, state=data.get("state"), key=key.digest)
         events: list[list[Any]] = data["events"]
-        mark = Mark(key.digest, row.round, len(events), row.round_at or 0.0)
+        mark = Mark(key.digest, row.round, len(events))
         accepted = self._judge.find_accepted(data["planned"], consumer, mark)
         left = [index for index in range(len(events)) if index not in accepted]
         if left:

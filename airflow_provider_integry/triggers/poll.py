@@ -150,6 +150,9 @@ class PollTrigger(_Polling, BaseEventTrigger):
                 self.log.error("Looking for new records of '%s' failed, and goes on: %s", self.activity, error)  # noqa: TRY400 - it says itself what is wrong
                 if not getattr(error, "retryable", True):
                     pause_s = max(pause_s, 60.0)
+            except Exception:
+                # Whatever it is: without a pause Airflow would begin anew at once, and again.
+                self.log.exception("Looking for new records of '%s' failed in an unexpected way.", self.activity)
             await asyncio.sleep(pause_s)
             pause_s = min(MAX_PAUSE_S, pause_s * 2)
 
