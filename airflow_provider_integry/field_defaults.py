@@ -65,9 +65,8 @@ def _is_empty(value: Any) -> bool:
 
 def _merge_object(defaults: dict[str, Any], own: Any) -> Any:
     """Return both objects as one; the connection's own, unchanged, where it is none: its check says so."""
-    if isinstance(own, str):
-        try:
-            own = json.loads(own)
-        except (ValueError, RecursionError):
-            return own
-    return {**defaults, **own} if isinstance(own, dict) else own
+    try:
+        parsed = json.loads(own) if isinstance(own, str) else own
+    except (ValueError, RecursionError):
+        return own
+    return {**defaults, **parsed} if isinstance(parsed, dict) else own

@@ -12,7 +12,7 @@ from airflow_provider_integry.connectors.inputs import Input
 from airflow_provider_integry.connectors.load import CATALOG
 from airflow_provider_integry.connectors.spec import Activity, Query
 from airflow_provider_integry.connectors.triggers import Webhook
-from reference_pages.markdown import build_table, code, code_list, join
+from reference_pages.markdown import build_anchor, build_table, code, code_list, join
 
 
 def build_page() -> str:
@@ -20,7 +20,9 @@ def build_page() -> str:
     return join(
         "# Catalog",
         "These connectors come with the provider: name one in the connection's field *Connector* and use it.\n"
-        "A file of the same name in the folder of option `[integry] connectors_folder` wins over them.",
+        "A file of the same name in the folder of option `[integry] connectors_folder` wins over them.\n"
+        "[Use the catalog](../how-to/use-the-catalog.md) shows how.",
+        build_table(["Connector", "Service", "Connection types", "Activities"], map(_build_line, read_catalog())),
         *(_build_section(connector) for connector in read_catalog()),
     )
 
@@ -39,17 +41,32 @@ def _build_section(connector: Connector) -> str:
     )
 
 
+def _build_line(connector: Connector) -> list[str]:
+    types = code_list(connector.connection_types) if connector.connection_types else "all"
+    link = f"[{code(connector.name)}](#{build_anchor(connector.name)})"
+    return [link, connector.title, types, str(len(connector.activities))]
+
+
 def _facts(connector: Connector) -> list[list[str]]:
     types = connector.connection_types
     facts = [
         ["Base URL", code(connector.base_url) if connector.base_url else "the connection's own"],
         ["Connection types", code_list(types) if types else "all"],
     ]
+    facts += [[f"Known for {code(conn_type)}", _describe_profile(known)] for conn_type, known in connector.auth.items()]
     if connector.user_info:
         facts.append(["User information", code(f"{connector.user_info.method} {connector.user_info.path}")])
     if connector.docs_url:
         facts.append(["Documentation", f"<{connector.docs_url}>"])
     return facts
+
+
+def _describe_profile(profile: Mapping[str, JsonValue]) -> str:
+    """Return the fields that a connection may leave empty, with what they are then."""
+    return ", ".join(
+        f"{code(name)} {code(value if isinstance(value, str) else json.dumps(value))}"
+        for name, value in profile.items()
+    )
 
 
 def _build_activity(name: str, activity: Activity) -> str:

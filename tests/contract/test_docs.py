@@ -342,9 +342,10 @@ def _connections_in(block: Block) -> Iterator[tuple[str, dict[str, Any]]]:
 def _parse(conn_id: str, connection: dict[str, Any]) -> Any:
     from airflow.models.connection import Connection
 
-    from airflow_provider_integry.settings import parse_connection, read_connection
+    from airflow_provider_integry.authorizations.build_settings import build_settings
+    from airflow_provider_integry.settings import read_connection
 
-    return parse_connection(read_connection(Connection.from_json(json.dumps(connection), conn_id=conn_id)))
+    return build_settings(read_connection(Connection.from_json(json.dumps(connection), conn_id=conn_id)))
 
 
 def _links_in(markdown: str) -> list[str]:
