@@ -40,7 +40,7 @@ def build_settings(raw: RawConnection) -> ConnectionSettings:
 
     def find_profile(connector: str, conn_type: str) -> Mapping[str, Any]:
         try:
-            profiles: Mapping[str, Mapping[str, Any]] = find_connector(connector).auth
+            profiles: dict[str, Mapping[str, Any]] = {**find_connector(connector).auth}
         except (ConnectorNotFoundError, ConnectorFormatError) as error:
             lost.append(error)
             return {}
