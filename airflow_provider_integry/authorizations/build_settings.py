@@ -40,7 +40,7 @@ def build_settings(raw: RawConnection) -> ConnectionSettings:
 
     def find_profile(connector: str, conn_type: str) -> Mapping[str, Any]:
         try:
-            profiles: Mapping[str, Mapping[str, Any]] = find_connector(connector).auth
+            profiles = {str(name): profile for name, profile in find_connector(connector).auth.items()}
         except (ConnectorNotFoundError, ConnectorFormatError) as error:
             lost.append(error)
             return {}

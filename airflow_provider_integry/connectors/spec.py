@@ -218,7 +218,8 @@ class Connector(SpecModel):
         for conn_type in self.auth:
             if self.connection_types is not None and conn_type not in self.connection_types:
                 raise problem(("auth", conn_type), "is not among this connector's 'connection_types'; add it there")
-        for path, sentence in find_profile_problems(dict(self.auth), has_base_url=self.base_url is not None):
+        profiles = {str(conn_type): profile for conn_type, profile in self.auth.items()}
+        for path, sentence in find_profile_problems(profiles, has_base_url=self.base_url is not None):
             raise problem(("auth", *path), sentence)
         return self
 
