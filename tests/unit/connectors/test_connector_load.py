@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_integry.connectors import Connector, list_connectors, load_connector, parse_connector
+from airflow_provider_integry.connectors.load import CATALOG
 from airflow_provider_integry.errors import ConfigurationError, ConnectorFormatError, ConnectorNotFoundError
 
 MINIMAL = "name: {name}\ntitle: {title}\nactivities:\n  do: {{kind: action, path: /x}}\n"
@@ -128,17 +129,9 @@ def test_the_list_tells_what_would_be_loaded(package: Path, tmp_path: Path) -> N
     (folder / "notes.txt").write_text("x")
     (folder / "Not A Name.yaml").write_text("x")
     listed = {name: (title, where) for name, title, where in list_connectors(folder)}
-    assert sorted(listed) == [
-        "airflow",
-        "as-call",
-        "as-file",
-        "as-model",
-        "as-path",
-        "bad",
-        "broken",
-        "misnamed",
-        "odd",
-    ]
+    shipped = {path.stem for path in CATALOG.glob("*.yaml")}
+    assert list(listed) == sorted(listed)
+    assert set(listed) == shipped | {"as-call", "as-file", "as-model", "as-path", "bad", "broken", "misnamed", "odd"}
     assert listed["as-model"] == ("Ours", str(folder / "as-model.yaml"))
     assert listed["airflow"] == ("AIRFLOW", "package vendorpack")
     assert listed["bad"][0].startswith("not valid: Connector ")
