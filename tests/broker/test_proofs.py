@@ -388,11 +388,20 @@ def test_every_route_of_the_broker_answers_nothing_without_a_proof(installation)
     broker = [route for route in build_app().routes if route.path.startswith("/v1/") or route.path in OPEN]
     routes = [(route.path, method) for route in broker for method in sorted(route.methods)]
     closed = [(path, method) for path, method in routes if path not in OPEN]
+    poll = {
+        "poll": {"conn_id": "acme", "activity": "changed", "inputs": "ab"},
+        "consumer": {"trigger_id": 1},
+        "holder": "ab",
+    }
     bodies = {
         "/v1/credentials": {"conn_id": "acme"},
         "/v1/status": {"authorizations": [{"conn_id": "acme", "proof": ""}]},
         "/v1/permits": {"conn_id": "acme", "bucket": "crm", "ask": {"wanted": 1, "permit_id": "p", "lease_s": 1}},
         "/v1/keep-alive": {"idle_s": 3600, "warn_s": 0},
+        "/v1/webhooks/payload": {"conn_id": "acme", "webhook": "changed", "delivery": "ab"},
+        "/v1/polls/open": {**poll, "hold_s": 1.0},
+        "/v1/polls/plan": {**poll, "hold_s": 1.0, "version": 1, "state": {}, "events": []},
+        "/v1/polls/settle": poll,
     }
 
     answers = {path: installation.post(path, bodies[path]) for path, _ in closed}

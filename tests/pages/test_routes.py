@@ -18,6 +18,7 @@ PROVED = {
     "/v1/credentials": 400,
     "/v1/status": 400,
     "/v1/keep-alive": 404,
+    "/v1/permits": 400,
     "/v1/webhooks/payload": 400,
     "/v1/polls/open": 400,
     "/v1/polls/plan": 400,
