@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
 from typing import NamedTuple
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -88,15 +87,9 @@ class Broker:
 
     Args:
         refresher: Hands out tokens.
-        find: Looks connections up; None for those whose tokens are kept here.
     """
 
-    def __init__(
-        self,
-        refresher: Refresher | None = None,
-        find: Callable[[str], KnownConnection | None] | None = None,
-    ) -> None:
-        self._find_known = find or find_connection
+    def __init__(self, refresher: Refresher | None = None) -> None:
         self._refresher = refresher or local_refresher()
         self._store = self._refresher.store
         self._rows = RowReader(self._store.find_many)
@@ -280,7 +273,7 @@ class Broker:
         # However many ask at once, the connection is read once.
         lookup = self._lookups.get(conn_id)
         if lookup is None:
-            lookup = self._lookups[conn_id] = asyncio.create_task(run_in_thread(lambda: self._find_known(conn_id)))
+            lookup = self._lookups[conn_id] = asyncio.create_task(run_in_thread(lambda: find_connection(conn_id)))
             lookup.add_done_callback(lambda _: self._lookups.pop(conn_id, None))
         found = await asyncio.shield(lookup)
         if found is None:
@@ -307,17 +300,7 @@ def _report_refusal(what: str, error: ProofError, own: str) -> None:
 
 
 def find_connection(conn_id: str) -> KnownConnection | None:
-    """Look a connection up; None where there is none, or its fields are wrong.
-
-    Raises:
-        StoreError: Airflow's database does not answer, or there is no Fernet key.
-    """
-    known = find_any_connection(conn_id)
-    return known if known is not None and is_brokered(known.settings) else None
-
-
-def find_any_connection(conn_id: str) -> KnownConnection | None:
-    """Look a connection of this provider's types up; None where there is none.
+    """Look a connection of this provider's types up; None where there is none, or its fields are wrong.
 
     Raises:
         StoreError: Airflow's database does not answer, or there is no Fernet key.

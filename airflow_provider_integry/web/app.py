@@ -45,8 +45,9 @@ def build_app() -> FastAPI:
         redoc_url=None,
         openapi_url="/v1/openapi.json",
     )
-    app.include_router(build_router(Broker()))
-    app.include_router(triggers.build_router())
+    broker = Broker()
+    app.include_router(build_router(broker))
+    app.include_router(triggers.build_router(broker))
     for pages in (authorizations, consent, actions, task_link, callback, webhooks):
         app.include_router(pages.build_router())
     # Pages that need no login look like the others, also where a proxy lets nothing but this prefix through.

@@ -11,7 +11,7 @@ import msgspec
 from fastapi import APIRouter, Request, Response
 from starlette.requests import ClientDisconnect
 
-from airflow_provider_integry.authorizations.broker import Broker, find_any_connection
+from airflow_provider_integry.authorizations.broker import Broker
 from airflow_provider_integry.authorizations.proof import ProofError, build_claims
 from airflow_provider_integry.authorizations.steps import run_in_thread
 from airflow_provider_integry.authorizations.trigger_desk import ANSWERS
@@ -42,14 +42,13 @@ _REQUESTS: dict[str, tuple[str, Any, Any]] = {
 }
 
 
-def build_router(broker: Broker | None = None) -> APIRouter:
-    """Return the routes, for connections of all types."""
+def build_router(broker: Broker) -> APIRouter:
+    """Return the routes, for connections of all types, over one broker."""
     router = APIRouter()
-    known = broker or Broker(find=find_any_connection)
     for path, (name, asked, answered) in _REQUESTS.items():
         router.add_api_route(
             path,
-            _build_handler(known, path, asked),
+            _build_handler(broker, path, asked),
             methods=["POST"],
             description=ANSWERS[path].__doc__,
             **describe_operation(name, asked, answered),
@@ -79,9 +78,8 @@ async def _answer(broker: Broker, path: str, kind: type[Any], request: Request) 
     started, asked = time.monotonic(), await read_body(request, kind, MAX_BODY)
     whose = getattr(asked, "poll", asked)
     try:
-        known = await broker.authenticate(
-            read_proof(request), build_claims(whose.conn_id, whose.end_user, whose.account)
-        )
+        claims = build_claims(whose.conn_id, whose.end_user, whose.account)
+        known = await broker.authenticate(read_proof(request), claims, any_type=True)
     except ProofError as error:
         raise explain_proof(error) from None
     if known is None:
