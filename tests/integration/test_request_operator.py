@@ -298,7 +298,7 @@ def test_form_bodies_are_read_back_the_same(serve):
 class Runs:
     """The XComs of a task over several runs, as Airflow keeps them."""
 
-    task_id = "t"
+    dag_id, run_id, task_id = "d", "r", "t"
     map_index = -1
 
     def __init__(self):

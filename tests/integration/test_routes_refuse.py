@@ -14,6 +14,17 @@ BODY = {
     "authorizations": [{"conn_id": "acme", "proof": ""}],
     "idle_s": 1,
     "warn_s": 1,
+    "bucket": "crm",
+    "ask": {"wanted": 1, "permit_id": "p", "lease_s": 1},
+    "webhook": "changed",
+    "delivery": "ab",
+    "poll": {"conn_id": "acme", "activity": "changed", "inputs": "ab"},
+    "consumer": {"trigger_id": 1},
+    "holder": "ab",
+    "hold_s": 1,
+    "version": 1,
+    "state": {},
+    "events": [],
 }
 OPEN = {"/health", "/v1/openapi.json"}
 

@@ -340,6 +340,7 @@ def test_the_trigger_never_blocks_the_event_loop(serve_account, tmp_path, verify
         while not waiting.done():
             ticks.append(time.monotonic())
             await asyncio.sleep(0.005)
+        ticks.append(time.monotonic())
         return await waiting
 
     # What is imported once per process does not count.
