@@ -26,6 +26,8 @@ class Processes:
     def __init__(self) -> None:
         self._children: dict[str, subprocess.Popen[bytes]] = {}
         self._seen: dict[int, psutil.Process] = {}
+        self._folders: set[str] = set()
+        self._began_at = time.time()
 
     def start(
         self, name: str, command: Sequence[str], *, env: Mapping[str, str], cwd: Path, log: Path, stdin: bytes = b""
@@ -35,6 +37,7 @@ class Processes:
         Raises:
             DemoError: The program cannot be started.
         """
+        self._folders.add(str(cwd.resolve()))
         try:
             with log.open("ab") as output:
                 child = subprocess.Popen(
@@ -110,10 +113,14 @@ class Processes:
         found = dict(self._seen)
         for pid in psutil.pids():
             # It may end while we look.
-            with suppress(OSError, psutil.NoSuchProcess):
-                if os.getsid(pid) in sessions:
+            with suppress(OSError, psutil.Error):
+                if os.getsid(pid) in sessions or self._is_orphan(psutil.Process(pid)):
                     found.setdefault(pid, psutil.Process(pid))
         return [process for process in found.values() if is_alive(process)]
+
+    def _is_orphan(self, process: psutil.Process) -> bool:
+        """Tell whether a process has lost its parent before anybody saw it: Airflow gives some a session of their own."""
+        return process.ppid() == 1 and process.create_time() >= self._began_at and process.cwd() in self._folders
 
     def end(self, left: Sequence[psutil.Process]) -> None:
         """End processes by force: politely first."""
