@@ -119,7 +119,7 @@ class Processes:
         return [process for process in found.values() if is_alive(process)]
 
     def _is_orphan(self, process: psutil.Process) -> bool:
-        """Tell whether a process has lost its parent before anybody saw it: Airflow gives some a session of their own."""
+        """Tell whether a process lost its parent before anybody saw it: Airflow gives some their own session."""
         return process.ppid() == 1 and process.create_time() >= self._began_at and process.cwd() in self._folders
 
     def end(self, left: Sequence[psutil.Process]) -> None:
