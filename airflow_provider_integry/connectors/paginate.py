@@ -10,7 +10,15 @@ from airflow_provider_integry.connectors.auto_pager import AutoPager
 from airflow_provider_integry.connectors.cursor_pager import CursorPager
 from airflow_provider_integry.connectors.draft import Draft
 from airflow_provider_integry.connectors.keyset_pager import KeysetPager
-from airflow_provider_integry.connectors.pages import Cursor, Page, Pager, place_value, read_number, with_size
+from airflow_provider_integry.connectors.pages import (
+    Cursor,
+    Page,
+    Pager,
+    place_value,
+    read_more,
+    read_number,
+    with_size,
+)
 from airflow_provider_integry.connectors.paging import (
     AutoPaging,
     CursorPaging,
@@ -109,10 +117,12 @@ class PagePager:
             return True
         total = read_number(self._activity, "total", paging.total, page.answer)
         pages = read_number(self._activity, "total_pages", paging.total_pages, page.answer)
-        if total is None and pages is None:
+        more = read_more(self._activity, paging.more, page.answer)
+        if total is None and pages is None and more is None:
             return paging.size is not None and count < paging.size
         done = self._number - paging.start + 1
-        return (total is not None and self._received >= total) or (pages is not None and done >= pages)
+        is_all = (total is not None and self._received >= total) or (pages is not None and done >= pages)
+        return is_all or more is False
 
 
 class OffsetPager:
@@ -140,8 +150,9 @@ class OffsetPager:
     def _is_last(self, page: Page) -> bool:
         count = len(page.records)
         total = read_number(self._activity, "total", self._paging.total, page.answer)
+        more = read_more(self._activity, self._paging.more, page.answer)
         if count == 0:
             return True
-        if total is not None:
-            return self._paging.start + self._received >= total
+        if total is not None or more is not None:
+            return more is False or (total is not None and self._paging.start + self._received >= total)
         return self._paging.size is not None and count < self._paging.size

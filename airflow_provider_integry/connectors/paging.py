@@ -42,9 +42,9 @@ class _Paged(SpecModel):
 class PagePaging(_Paged):
     """Pages are numbered.
 
-    Ends on an empty page; at `total` records or `total_pages` pages where these are declared and
-    answered; else on a page of fewer records than `size`. A server that silently caps the page size
-    makes the last rule end too early: declare `total` or leave `size` out.
+    Ends on an empty page; at `total` records or `total_pages` pages, or when `more` says false, where these
+    are declared and answered; else on a page of fewer records than `size`. A server that silently caps the
+    page size makes the last rule end too early: declare one of the others, or leave `size` out.
 
     Attributes:
         param: Query parameter (or dotted body name) of the page number.
@@ -52,6 +52,7 @@ class PagePaging(_Paged):
         start: Number of the first page.
         total: JMESPath of the number of records in all.
         total_pages: JMESPath of the number of pages in all.
+        more: JMESPath of a boolean that says whether there is another page.
     """
 
     kind: Literal["page"]
@@ -60,19 +61,21 @@ class PagePaging(_Paged):
     start: StrictInt = 1
     total: Expression | None = None
     total_pages: Expression | None = None
+    more: Expression | None = None
 
 
 class OffsetPaging(_Paged):
     """Pages start at a record's position; the next position is the number of records received.
 
-    Ends on an empty page; at `total` records where declared and answered; else on a page of fewer
-    records than `size`.
+    Ends on an empty page; at `total` records, or when `more` says false, where these are declared and
+    answered; else on a page of fewer records than `size`.
 
     Attributes:
         param: Query parameter (or dotted body name) of the position.
         place: (`in`) Where position and size are sent.
         start: Position of the first record.
         total: JMESPath of the number of records in all.
+        more: JMESPath of a boolean that says whether there is another page.
     """
 
     kind: Literal["offset"]
@@ -80,6 +83,7 @@ class OffsetPaging(_Paged):
     place: Literal["query", "body"] = Field(default="query", alias="in")
     start: StrictInt = 0
     total: Expression | None = None
+    more: Expression | None = None
 
 
 class CursorPaging(_Paged):

@@ -74,7 +74,7 @@ class Play:
 
     def fill_in(self, **changes: Any) -> None:
         """Make the connection, with the service's hosts on loopback."""
-        given = {**self.form, **self._moved(), "allow_http": True, "max_retries": 0, **changes}
+        given = {**self.form, **self._moved(), "allow_http": True, "max_retries": 0, "deadline_s": 20, **changes}
         self._set_connection(self._raw(given))
 
     def _raw(self, given: Mapping[str, Any]) -> RawConnection:

@@ -40,18 +40,6 @@ ROUTES = [
     for number, route in enumerate(table.routes)
     if route.activity
 ]
-# These say no with status 200, which a connector cannot declare yet.
-QUIET = {name for name, table in TABLES.items() if table.refused["status"] < 300}
-REFUSED = [
-    pytest.param(
-        *case.values,
-        id=case.id,
-        marks=[pytest.mark.xfail(reason="errors inside of answers of status 200 are not declared", strict=True)]
-        if case.values[0] in QUIET
-        else [],
-    )
-    for case in CASES
-]
 FAILURES = [
     pytest.param(name, number, id=f"{name}-{failure.activity}-{failure.status}")
     for name, table in TABLES.items()
@@ -180,7 +168,7 @@ def test_an_error_is_told_in_the_words_of_the_service(play, name, number):
     assert failure.says in str(caught.value)
 
 
-@pytest.mark.parametrize(("name", "conn_type"), REFUSED)
+@pytest.mark.parametrize(("name", "conn_type"), CASES)
 def test_a_wrong_credential_is_refused_in_the_words_of_the_service(play, name, conn_type):
     table = TABLES[name]
     route = next(route for route in table.routes if route.activity)

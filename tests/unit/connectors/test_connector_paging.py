@@ -104,6 +104,18 @@ def test_offsets_end_on_a_short_or_empty_page(query: Query) -> None:
     assert empty.request is None
 
 
+@pytest.mark.parametrize("kind", ["page", "offset"])
+def test_an_answer_that_says_whether_there_is_more_is_believed(query: Query, kind: str) -> None:
+    """Neither a short page nor a full one says it then; where the answer is silent, the short page does."""
+    paging = query(f"{{kind: {kind}, param: p, size: 2, more: more}}")
+    call = _call(paging)
+    queries, records = _walk(call, [{"items": [1], "more": True}, {"items": [2, 3], "more": False}])
+    assert (len(queries), records, call.request) == (2, [1, 2, 3], None)
+    silent = _call(paging)
+    _walk(silent, [{"items": [1, 2]}, {"items": [3], "more": None}])
+    assert silent.request is None
+
+
 @pytest.mark.parametrize("end", [None, "", False])
 def test_cursors_go_on_until_there_is_none(query: Query, end: object) -> None:
     """Null, empty and false end it; the first request has no cursor."""
