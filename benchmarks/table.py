@@ -45,6 +45,8 @@ def _samples(samples: Samples) -> str:
 
 
 def _number(value: float) -> str:
+    if value == float("inf"):
+        return "∞"
     if value == int(value) or abs(value) >= 100:
         return f"{value:.0f}"
     return f"{value:.3f}" if abs(value) < 10 else f"{value:.1f}"
