@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from math import inf
 from statistics import median
@@ -93,6 +93,23 @@ class Row:
 
 
 @dataclass(frozen=True)
+class Curve:
+    """How something grows.
+
+    Attributes:
+        what: What was measured.
+        x: What grows.
+        unit: What is counted.
+        series: For each contender, pairs of what grows and the median of what was measured.
+    """
+
+    what: str
+    x: str
+    unit: str
+    series: Mapping[str, Sequence[tuple[float, float]]]
+
+
+@dataclass(frozen=True)
 class Subject:
     """One benchmark, done.
 
@@ -100,15 +117,22 @@ class Subject:
         title: What it is about.
         rows: The comparisons.
         notes: What a reader has to know besides, one line each.
+        curves: How it grows.
     """
 
     title: str
     rows: Sequence[Row]
     notes: Sequence[str] = ()
+    curves: Sequence[Curve] = ()
 
     def as_json(self) -> dict[str, Any]:
         """Return everything as JSON-ready values."""
-        return {"title": self.title, "rows": [row.as_json() for row in self.rows], "notes": list(self.notes)}
+        return {
+            "title": self.title,
+            "rows": [row.as_json() for row in self.rows],
+            "notes": list(self.notes),
+            "curves": [asdict(curve) for curve in self.curves],
+        }
 
 
 def _divide(ours: float, theirs: float) -> float:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from comparison import Plan, Subject
 
-from subjects import broker, calls, extraction, imports, parsing, stampede
+from subjects import broker, calls, extraction, growth, imports, parsing, sensors, stampede
 
 SUBJECTS: dict[str, Callable[[Plan], Subject]] = {
     "imports": imports.measure,
@@ -15,4 +15,6 @@ SUBJECTS: dict[str, Callable[[Plan], Subject]] = {
     "broker": broker.measure,
     "extraction": extraction.measure,
     "stampede": stampede.measure,
+    "sensors": sensors.measure,
+    "growth": growth.measure,
 }
