@@ -1,8 +1,8 @@
 """Let sensors wait in one event loop, as a triggerer does: ``sensors_probe.py URL INTERVAL_S INTERVALS COUNT…``.
 
 ``ours`` waits for authorizations that nobody has given, and asks one real API server; ``HttpSensorTrigger`` of the HTTP
-provider waits for an answer that is not 404, at a small server in a process of its own (`not_found_server.py`). Prints, for each count, requests per interval and CPU
-seconds of the waiting process per interval.
+provider waits for an answer that is not 404, at a small server (``not_found_server.py``). Prints, for each count,
+requests per interval and CPU seconds of the waiting process per interval.
 """
 
 from __future__ import annotations
