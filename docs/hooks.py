@@ -19,6 +19,7 @@ ROOT = DOCS.parent
 sys.path[:0] = [entry for entry in (str(DOCS), str(ROOT)) if entry not in sys.path]
 
 from reference_pages import (  # noqa: E402
+    benchmarks,
     catalog,
     command_line,
     connections,
@@ -45,6 +46,7 @@ GENERATED: Mapping[str, Callable[[], str]] = {
     "reference/command-line.md": command_line.build_page,
     "reference/http-api.md": http_api.build_page,
     "reference/metrics.md": metrics.build_page,
+    "explanation/benchmarks.md": benchmarks.build_page,
 }
 _INCLUDE = re.compile(r'^(?P<indent> *)--8<-- "(?P<path>[\w./-]+)(:(?P<name>\w+))?"$', re.MULTILINE)
 _MARKER = re.compile(r"^\s*# \[(START|END) \w+\]\n", re.MULTILINE)
@@ -73,6 +75,8 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
     for uri, build_page in GENERATED.items():
         files.append(File.generated(config, uri, content=build_page()))
+    for uri, picture in benchmarks.build_plots().items():
+        files.append(File.generated(config, uri, content=picture))
     for uri, path in outside_pages().items():
         files.append(File.generated(config, uri, content=path.read_text(encoding="utf-8")))
     return files
