@@ -327,25 +327,24 @@ class Links:
             record_link("link_revoked", changed)
         return changed or link
 
-    def take_held(self, by: Principal, code: str, end_user: str | None) -> Link:
-        """Return a link that holds what a code fetches, once, and for its own end user alone.
+    def take_held(self, by: Principal, code: str, end_user: str | None) -> tuple[Link, bool]:
+        """Return a link that holds what a code fetches, once, and whether it is fetched for its own end user.
 
-        A code that comes for somebody else is used up: whoever went through with the link was not its end user.
+        A code that comes for somebody else is used up as well: whoever went through with the link was not its end
+        user, and what is held has to be dropped.
 
         Raises:
             EndUserNotFoundError: There is none, it was used, or it has expired.
-            ConnectLinkError: It is for another user; what was held has to be dropped.
         """
         link = self._store.find_by_completion(code) if len(code) <= 100 else None
         place = (by.workspace.conn_id, by.workspace.team)
         if link is None or (link.workspace, link.team_name) != place or link.now > (link.completion_until or 0):
             raise EndUserNotFoundError("code")
-        if self._store.change(link, {"outcome": "held"}, {"outcome": "taken", "completion_digest": None}) is None:
+        taken = self._store.change(link, {"outcome": "held"}, {"outcome": "taken", "completion_digest": None})
+        if taken is None:
             raise EndUserNotFoundError("code")
         who = by.end_user if by.end_user is not None else end_user
-        if who is None or not _same(who, link.end_user):
-            raise ConnectLinkError("other_user")
-        return link
+        return taken, who is not None and _same(who, link.end_user)
 
     def settle(self, link: Link, status: FinishOutcome, connected_id: str | None, message: str | None = None) -> None:
         """Note what came of what a link held."""
