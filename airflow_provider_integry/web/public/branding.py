@@ -15,8 +15,8 @@ from urllib.parse import urlsplit
 _COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
 _TEXT_CONTRAST, _EDGE_CONTRAST = 4.5, 3.0
 _STEPS = 50
-# The backgrounds of our pages, by day and by night; see connect.css.
-_DAY, _NIGHT = "#ffffff", "#16181d"
+# Of the backgrounds of our pages, by day and by night, the one that is harder to stand out from; see connect.css.
+_DAY, _NIGHT = "#f5f6f8", "#16181d"
 _PLAIN = "#1f4e79"
 
 

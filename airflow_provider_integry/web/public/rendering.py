@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterable
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from fastapi import Request
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -128,6 +128,6 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    found.filters.update(readiness=words.readiness, sentence=words.sentence)
+    found.filters.update(sentence=words.sentence, segment=partial(quote, safe=""))
     found.tests["shown"] = lambda url: bool(url) and origin_for_images(url) is not None
     return found
