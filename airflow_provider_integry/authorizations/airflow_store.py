@@ -16,6 +16,7 @@ from airflow_provider_integry.authorizations.consent import Consents
 from airflow_provider_integry.authorizations.consents import ConsentStore
 from airflow_provider_integry.authorizations.crypto import check_key
 from airflow_provider_integry.authorizations.events import AirflowEvents
+from airflow_provider_integry.authorizations.held_grants import HeldGrants
 from airflow_provider_integry.authorizations.journal import Journal
 from airflow_provider_integry.authorizations.permit_store import PermitStore
 from airflow_provider_integry.authorizations.poll_store import PollStore
@@ -66,6 +67,13 @@ def local_refresher() -> Refresher:
 def local_consents() -> Consents:
     """Return what begins and ends authorizations in this process."""
     return Consents(local_store(), ConsentStore(local_engine), local_journal(), AirflowEvents(), read_settings, team_of)
+
+
+@cache
+def local_held_grants() -> HeldGrants:
+    """Return what keeps, or gives back, what end users have given and nobody has fetched yet."""
+    held = ConsentStore(_engine)
+    return HeldGrants(local_store(), held, local_journal(), AirflowEvents(), local_consents().subject_of)
 
 
 @cache
