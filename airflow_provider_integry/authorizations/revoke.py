@@ -31,7 +31,7 @@ from airflow_provider_integry.authorizations.manage import revoke_grant
 from airflow_provider_integry.authorizations.refresh import LEASE_S, Refresher
 from airflow_provider_integry.authorizations.steps import Do, Fetch, Pause, Steps
 from airflow_provider_integry.authorizations.store import AuthorizationStore
-from airflow_provider_integry.authorizations.subject import Entered, Subject
+from airflow_provider_integry.authorizations.subject import Subject
 from airflow_provider_integry.errors import IntegryError, TransportError
 from airflow_provider_integry.secret import Secret
 
@@ -52,9 +52,7 @@ _NO_WAY = (
     " removed there."
 )
 
-_ENTERED = (
-    "What was entered works at the service as before: change or delete it there, if nobody is to use it any more."
-)
+_ENTERED = "What was entered works at the service as before: delete it there too, if nobody is to use it any more."
 
 Upstream = Literal["told", "not_offered", "failed", "not_asked"]
 
@@ -155,10 +153,8 @@ def _try_to_tell(
             why = "the connection's client id, endpoints or base URL were changed after it was authorized"
             return _Told("failed", f"The service was not told: {why}. {_MEND}")
         settings = subject.settings
-        if isinstance(settings, Entered):
-            return _Told("not_asked", _ENTERED)
         if not isinstance(settings, OAuth2Settings):
-            return _Told("not_offered", _NO_WAY)
+            return _Told("not_asked", _ENTERED) if subject.is_entered else _Told("not_offered", _NO_WAY)
         url = yield from _find_endpoint(settings, subject)
         if url is None:
             return _Told("not_offered", _NO_ENDPOINT)

@@ -1,4 +1,4 @@
-"""``airflow integry authorize`` for an end user of a key, password or JWT connection: what it is asked for is entered."""
+"""``airflow integry authorize`` for end users of connections with keys, passwords or JWTs: they enter their own."""
 
 from __future__ import annotations
 
