@@ -85,6 +85,11 @@ def public_url() -> str | None:
     return url.rstrip("/") if url.startswith(("http://", "https://")) else None
 
 
+def workspaces() -> tuple[str, ...]:
+    """Return the ids of workspace connections that no listing finds."""
+    return tuple((conf.get(SECTION, "workspaces", fallback="") or "").replace(",", " ").split())
+
+
 def max_webhook_bytes() -> int:
     """Return the most bytes that a webhook's delivery may have."""
     return int(conf.getint(SECTION, "max_webhook_bytes", fallback=1_048_576))

@@ -6,7 +6,7 @@ from typing import Any
 
 from airflow_provider_integry import __version__
 from airflow_provider_integry.connection_fields import Field
-from airflow_provider_integry.connection_types import CONNECTION_TYPES, ConnectionType
+from airflow_provider_integry.connection_types import ALL_CONNECTION_TYPES, ConnectionType
 
 PACKAGE = "airflow-provider-integry"
 _INTEGRATION = "Integry"
@@ -82,6 +82,16 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "example": "https://hooks.example.com",
         "default": "",
     },
+    "workspaces": {
+        "description": (
+            "Ids of workspace connections, separated by commas, that are kept in a secrets backend. Those in Airflow's"
+            " database and in the environment of the API servers are found without it."
+        ),
+        "version_added": "0.2.0",
+        "type": "string",
+        "example": "acme_workspace",
+        "default": "",
+    },
     "max_webhook_bytes": {
         "description": "Most bytes of one delivery of a webhook. A larger one is refused before it is read.",
         "version_added": "0.1.0",
@@ -125,14 +135,14 @@ def get_provider_info() -> dict[str, Any]:
                 "tags": ["service"],
             }
         ],
-        "hooks": [_modules("hooks.integry", "hooks.typed")],
+        "hooks": [_modules("hooks.integry", "hooks.typed", "hooks.workspace")],
         "operators": [_modules("operators.activity", "operators.request")],
         "sensors": [_modules("sensors.activity", "sensors.authorization")],
         "extra-links": ["airflow_provider_integry.links.AuthorizeLink"],
         "triggers": [
             _modules("triggers.activity", "triggers.authorization", "triggers.poll", "triggers.waiting"),
         ],
-        "connection-types": [_build_connection_type(item) for item in CONNECTION_TYPES],
+        "connection-types": [_build_connection_type(item) for item in ALL_CONNECTION_TYPES],
         "task-decorators": [
             {"name": "integry", "class-name": f"{__package__}.decorators.integry.integry_task"},
         ],

@@ -114,6 +114,25 @@ class WebhookSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class EndUserSettings:
+    """Who may have accounts of their own here, and what they read about it.
+
+    Attributes:
+        workspace: Connection of the host application whose users may; None for none.
+        is_listed: Whether its marketplace shows this connection.
+        has_several: Whether one end user may have several accounts.
+        name, description, logo: What end users see; None when empty.
+    """
+
+    workspace: str | None = None
+    is_listed: bool = False
+    has_several: bool = False
+    name: str | None = None
+    description: str | None = None
+    logo: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ConnectionSettings:
     """A connection that was checked.
 
@@ -130,6 +149,7 @@ class ConnectionSettings:
         secret_headers: Further credentials that travel beside them.
         secrets: Every secret of the connection.
         webhook: How webhooks are treated.
+        end_users: Who may have accounts of their own.
     """
 
     conn_id: str
@@ -145,6 +165,7 @@ class ConnectionSettings:
     secret_headers: tuple[tuple[str, Secret], ...] = ()
     secrets: tuple[Secret, ...] = ()
     webhook: WebhookSettings = field(default_factory=WebhookSettings)
+    end_users: EndUserSettings = field(default_factory=EndUserSettings)
 
 
 def read_connection(connection: Any) -> RawConnection:
@@ -201,6 +222,7 @@ def parse_connection(
             secret_headers=_read_secret_headers(values),
             secrets=values.secrets(),
             webhook=_read_webhook(values),
+            end_users=_read_end_users(values),
         )
     except EmptyFieldError as error:
         raise MissingFieldError(raw.conn_id, error.what, error.problem) from None
@@ -287,6 +309,18 @@ def _read_webhook(values: FieldValues) -> WebhookSettings:
     )
 
 
+def _read_end_users(values: FieldValues) -> EndUserSettings:
+    logo = values.text("app_logo")
+    return EndUserSettings(
+        workspace=values.text("workspace"),
+        is_listed=values.text("listing") == "listed",
+        has_several=values.text("accounts_per_user") == "several",
+        name=values.text("app_name"),
+        description=values.text("app_description"),
+        logo=check_url(logo, "app_logo") if logo else None,
+    )
+
+
 def _read_user_info(values: FieldValues) -> UserInfoSettings:
     url = values.text("user_info_url")
     if url and "://" in url.split("?", 1)[0]:
@@ -329,6 +363,7 @@ def _read_proxy(proxy: Secret | None) -> Secret | None:
 __all__ = [
     "AuthSettings",
     "ConnectionSettings",
+    "EndUserSettings",
     "MissingFieldError",
     "RawConnection",
     "TransportSettings",

@@ -23,7 +23,7 @@ from airflow_provider_integry.authorizations.tables import epoch_now
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
 
-Outcome = Literal["pending", "taken", "ready", "denied", "failed", "other_account", "declined"]
+Outcome = Literal["pending", "taken", "ready", "denied", "failed", "other_account", "declined", "held"]
 # For how long a callback is waited for, and for how long its outcome is shown after that.
 LIFE_S = 600.0
 SHOWN_S = 900.0
@@ -51,6 +51,8 @@ class Consent:
     account_name: str | None
     created_at: float
     expires_at: float
+    link_id: str | None
+    session_digest: str | None
     now: float
 
     @property

@@ -118,6 +118,9 @@ consent = Table(
     Column("account_name", String(255)),
     Column("created_at", Double, nullable=False),
     Column("expires_at", Double, nullable=False, index=True),
+    # Of an end user: the connect link that it came from, or SHA-256, in hex, of the session in which it was begun.
+    Column("link_id", String(40)),
+    Column("session_digest", String(64)),
 )
 
 # How much of the limits of an API's connector is used up at the moment; see permit_state.py.

@@ -16,7 +16,9 @@ beyond a short, redacted excerpt. `retryable` says whether the same call may suc
     │   ├── ApiDescriptionError          an OpenAPI document that cannot be imported
     │   ├── UnknownActivityError         the connector has no such activity
     │   ├── InvalidInputError            an activity input is missing, extra or ill-typed
-    │   └── OutputPathError              an output_path that cannot be written
+    │   ├── OutputPathError              an output_path that cannot be written
+    │   ├── LinkRequestError             a connect link that cannot be made like this
+    │   └── AccountMoveError             an account that cannot take another's place
     ├── AuthorizationError               no usable credential
     │   ├── NotAuthorizedError           nobody has authorized yet
     │   │   └── ReauthorizationNeededError  somebody has, and has to do so again
@@ -26,6 +28,11 @@ beyond a short, redacted excerpt. `retryable` says whether the same call may suc
     │   ├── CallbackError                a callback that fits nothing that was begun here
     │   ├── ConsentDeniedError           somebody said no on the service's consent page
     │   ├── DeviceCodeExpiredError       nobody has entered the code of a device in time
+    │   ├── EndUserError                 a host application's request cannot be fulfilled
+    │   │   ├── EndUserIdentityError     nobody has shown who they are
+    │   │   ├── EndUserNotFoundError     nothing of that id, or not for the one who asks
+    │   │   ├── ImplicitAuthorizationError  passed credentials that are not taken
+    │   │   └── ConnectLinkError         a connect link that cannot be used (any more)
     │   ├── TokenResponseError           the token endpoint's answer makes no sense
     │   └── TokenEndpointError           the token endpoint said no (RFC 6749 section 5.2)
     │       ├── InvalidRequestError      invalid_request
@@ -142,6 +149,15 @@ from airflow_provider_integry.errors.configuration import (
     UnknownConnectionTypeError,
     UrlNotAllowedError,
 )
+from airflow_provider_integry.errors.end_users import (
+    AccountMoveError,
+    ConnectLinkError,
+    EndUserError,
+    EndUserIdentityError,
+    EndUserNotFoundError,
+    ImplicitAuthorizationError,
+    LinkRequestError,
+)
 from airflow_provider_integry.errors.transport import (
     CertificateError,
     ConnectFailedError,
@@ -154,6 +170,7 @@ from airflow_provider_integry.errors.transport import (
 )
 
 __all__ = [
+    "AccountMoveError",
     "ActivityError",
     "ApiDescriptionError",
     "AuthorizationError",
@@ -166,6 +183,7 @@ __all__ = [
     "CertificateError",
     "ConfigurationError",
     "ConnectFailedError",
+    "ConnectLinkError",
     "ConnectionBrokenError",
     "ConnectionConfigError",
     "ConnectorFormatError",
@@ -176,9 +194,13 @@ __all__ = [
     "CredentialFormatError",
     "CredentialsRejectedError",
     "DeviceCodeExpiredError",
+    "EndUserError",
+    "EndUserIdentityError",
+    "EndUserNotFoundError",
     "FailureAnsweredError",
     "HostNotAllowedError",
     "HttpStatusError",
+    "ImplicitAuthorizationError",
     "IntegryError",
     "InvalidClientError",
     "InvalidGrantError",
@@ -186,6 +208,7 @@ __all__ = [
     "InvalidRequestError",
     "InvalidScopeError",
     "LimitReachedError",
+    "LinkRequestError",
     "LoginRefusedError",
     "MissingFieldError",
     "NonRenewableTokenError",

@@ -12,18 +12,25 @@ from integration.command_line import Installation
 from sqlalchemy import create_engine, inspect, text
 from sqlalchemy.pool import NullPool
 
+from airflow_provider_integry.authorizations.end_user_tables import metadata
 from airflow_provider_integry.authorizations.grant import AuthorizationKey
 from airflow_provider_integry.authorizations.store import AuthorizationStore
 from airflow_provider_integry.authorizations.tables import VERSION_TABLE
-from airflow_provider_integry.authorizations.trigger_tables import metadata
 
-HEAD = "d83f6a17be02"
+HEAD = "f7a02c6d91b3"
 FIRST = "c1f0a7d2b901"
 TABLE = "integry_authorization"
 VALUES = {"conn_type": "integry_oauth2", "binding": "b" * 64, "is_grant": True, "sealed": "sealed-1"}
 MIGRATIONS = [
     import_module(f"airflow_provider_integry.authorizations.migrations.versions.{name}")
-    for name in ("0001_authorizations", "0002_consents", "0003_listing", "0004_permits", "0005_triggers")
+    for name in (
+        "0001_authorizations",
+        "0002_consents",
+        "0003_listing",
+        "0004_permits",
+        "0005_triggers",
+        "0007_end_users",
+    )
 ]
 
 
