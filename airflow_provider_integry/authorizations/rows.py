@@ -60,6 +60,8 @@ def fresh_values(subject: Subject, refresh_token: Secret | None) -> dict[str, An
                 "cool_for",
                 "error",
                 "error_at",
+                # What is new is used itself.
+                "use_account",
             )
         ),
     }

@@ -157,7 +157,7 @@ _NO_CONSENT = (
 
 def _find(consent_id: str, user: BaseUser) -> Consent | None:
     found = local_consents().find(consent_id) if len(consent_id) <= _MAX_ID and consent_id.isalnum() else None
-    if found is None or found.user_name != user.get_id()[:255] or not may_see(user, found.conn_id, found.team_name):
+    if found is None or not found.belongs_to(user.get_id()) or not may_see(user, found.conn_id, found.team_name):
         return None
     return found
 

@@ -1,0 +1,106 @@
+"""Grants that an end user has given and that nobody uses yet.
+
+A link can be opened by whoever gets hold of it. Where the host application was not asked who is in front of
+the browser, what comes out of the link waits, encrypted, in the row of its consent. The browser takes a code
+that is good once to the host application, which brings it back for the user who is logged in there; only then
+is it kept for that user. If it does not come, the row ends, and with it what was held.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from airflow_provider_integry.authorizations.consents import Consent, ConsentStore
+from airflow_provider_integry.authorizations.given import load_given
+from airflow_provider_integry.authorizations.grant import Authorization, GrantSecrets
+from airflow_provider_integry.authorizations.granting import store_grant
+from airflow_provider_integry.authorizations.journal import Journal
+from airflow_provider_integry.authorizations.refresh import Events
+from airflow_provider_integry.authorizations.revoke import give_back
+from airflow_provider_integry.authorizations.steps import Do, Steps
+from airflow_provider_integry.authorizations.store import AuthorizationStore
+from airflow_provider_integry.authorizations.subject import Subject
+from airflow_provider_integry.errors import IntegryError
+
+
+class HeldGrants:
+    """Keeps what was held, or gives it back.
+
+    Args:
+        store: Where grants are kept.
+        consents: Where they are held.
+        journal, events: As for `Consents`.
+        subject_of: Returns what a row's connection makes of it; an error where it is gone or was changed.
+    """
+
+    def __init__(
+        self,
+        store: AuthorizationStore,
+        consents: ConsentStore,
+        journal: Journal,
+        events: Events,
+        subject_of: Callable[[Consent], Subject],
+    ) -> None:
+        self._store = store
+        self._consents = consents
+        self._journal = journal
+        self._events = events
+        self._subject_of = subject_of
+
+    def release(self, link_id: str, *, owner: str) -> Steps[Authorization | None]:
+        """Keep the grant that came out of a link.
+
+        Args:
+            link_id: The link.
+            owner: Who said so, for the audit log.
+        Returns:
+            The row of the authorization; None where nothing is held (any more).
+        Raises:
+            IntegryError: The connection is gone or was changed, or the database does not answer; nothing is held
+                afterwards, unless it was the database.
+        """
+        row = yield from self._take(link_id)
+        if row is None:
+            return None
+        try:
+            subject: Subject = yield Do(partial(self._subject_of, row))
+            found: Authorization = yield from store_grant(
+                self._store, self._journal, self._events, subject, load_given(row.open()), owner=owner
+            )
+        except IntegryError as error:
+            yield Do(partial(self._end, row, error))
+            raise
+        yield Do(partial(self._consents.move, row, "taken", "ready"))
+        return found
+
+    def drop(self, link_id: str) -> Steps[bool]:
+        """Give the grant that came out of a link back to its service, and forget it.
+
+        Returns:
+            Whether something was held.
+        """
+        row = yield from self._take(link_id)
+        if row is None:
+            return False
+        try:
+            subject: Subject = yield Do(partial(self._subject_of, row))
+            token = load_given(row.open()).obtained.token
+            yield from give_back(subject, GrantSecrets(token.access_token, token.refresh_token))
+        finally:
+            yield Do(partial(self._consents.move, row, "taken", "declined"))
+        return True
+
+    def _take(self, link_id: str) -> Steps[Consent | None]:
+        """Return the row of a link that is held; nobody else gets it."""
+        row: Consent | None = yield Do(partial(self._consents.find_held, link_id))
+        if row is None or row.is_over:
+            return None
+        return row if (yield Do(partial(self._consents.move, row, "held", "taken"))) else None
+
+    def _end(self, row: Consent, error: IntegryError) -> None:
+        """Note what went wrong; what may go better the next time stays held."""
+        if error.retryable:
+            self._consents.move(row, "taken", "held", row.open(), message=str(error))
+        else:
+            self._consents.move(row, "taken", "failed", message=str(error))
