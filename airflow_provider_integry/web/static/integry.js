@@ -145,7 +145,7 @@
     };
     const take = (told) => {
       if (told.status === "connected" || (told.status === "held" && told.code)) finish(resolve, told);
-      else if (ENDS[told.status]) finish(reject, new IntegryError(told.status, told.detail || ENDS[told.status]));
+      else if (ENDS[told.status]) finish(reject, new IntegryError(told.status, told.message || ENDS[told.status]));
     };
     const hear = (event) => {
       const told = event.data;
@@ -254,7 +254,7 @@
         popup.location.replace(link.url);
         const ask = () => this._call("GET", `/links/${encodeURIComponent(link.id)}`);
         const told = await watch(link, new URL(this._base).origin, popup, ask, stop.signal);
-        if (told.code) return (await this._call("POST", "/links/redeem", { code: told.code })).account;
+        if (told.code) return await this._call("POST", "/links/redeem", { code: told.code });
         return await this._call("GET", `/accounts/${encodeURIComponent(told.connected_account_id)}`);
       } finally {
         if (this._connecting.get(connId) === stop) this._connecting.delete(connId);

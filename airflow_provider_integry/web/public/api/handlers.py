@@ -156,7 +156,9 @@ def migrate(call: Call) -> Steps[messages.Account]:
 def read_status(call: Call) -> messages.StatusAnswer:
     """Return where many accounts stand."""
     asked: messages.StatusRequest = call.body
-    found = call.end_users.statuses(call.principal, [(one.conn_id, one.end_user, one.account) for one in asked.accounts])
+    found = call.end_users.statuses(
+        call.principal, [(one.conn_id, one.end_user, one.account) for one in asked.accounts]
+    )
     return messages.StatusAnswer([_show_account(one) if one is not None else None for one in found])
 
 

@@ -11,6 +11,7 @@ from airflow_provider_integry.errors import (
     AccountMoveError,
     ConnectLinkError,
     CredentialsRejectedError,
+    EndUserError,
     EndUserIdentityError,
     EndUserNotFoundError,
     ImplicitAuthorizationError,
@@ -43,6 +44,16 @@ TITLES = {
     "unavailable": "Not now",
 }
 
+_REFUSALS: tuple[tuple[type[IntegryError], str, int], ...] = (
+    (EndUserIdentityError, "identity", 401),
+    (EndUserNotFoundError, "not-found", 404),
+    (ImplicitAuthorizationError, "implicit-authorization", 422),
+    (ConnectLinkError, "connect-link", 409),
+    (LinkRequestError, "link-request", 422),
+    (AccountMoveError, "account-move", 409),
+    (EndUserError, "connect-link", 409),
+)
+
 
 class ProblemError(Exception):
     """A request that is answered with a problem.
@@ -55,7 +66,9 @@ class ProblemError(Exception):
         field: The field that is wrong; None where it is not about one.
     """
 
-    def __init__(self, name: str, status: int, detail: str, *, reason: str | None = None, field: str | None = None):
+    def __init__(
+        self, name: str, status: int, detail: str, *, reason: str | None = None, field: str | None = None
+    ) -> None:
         super().__init__(detail)
         self.problem = build_problem(name, status, detail, reason=reason, field=field)
 
@@ -81,19 +94,8 @@ def describe(error: IntegryError, *, is_host: bool) -> Problem:
         is_host: Whether a server of the host application asks: it is told more than a browser is.
     """
     match error:
-        case EndUserIdentityError():
-            return build_problem("identity", 401, str(error))
-        case EndUserNotFoundError():
-            return build_problem("not-found", 404, str(error))
-        case ImplicitAuthorizationError():
-            detail = str(error)
-            return build_problem("implicit-authorization", 422, detail, reason=error.reason, field=error.field)
-        case LinkRequestError():
-            return build_problem("link-request", 422, str(error), reason=error.field, field=error.field)
-        case AccountMoveError():
-            return build_problem("account-move", 409, str(error))
-        case ConnectLinkError():
-            return build_problem("connect-link", 409, str(error), reason=error.reason)
+        case EndUserError() | LinkRequestError() | AccountMoveError():
+            return _describe_refusal(error)
         case NotAuthorizedError() | CredentialsRejectedError():
             detail = str(error) if is_host else "The account is not connected any more. Connect it again."
             return build_problem("not-connected", 409, detail)
@@ -104,6 +106,14 @@ def describe(error: IntegryError, *, is_host: bool) -> Problem:
             log.error("A host application's request was not fulfilled: %s", error)
             detail = "This cannot be done now. Whoever looks after Airflow finds the reason in its log."
             return build_problem("unavailable", 503, detail, retryable=error.retryable)
+
+
+def _describe_refusal(error: EndUserError | LinkRequestError | AccountMoveError) -> Problem:
+    name, status = next((known, status) for kind, known, status in _REFUSALS if isinstance(error, kind))
+    field: str | None = getattr(error, "field", None)
+    # Why somebody is not known is for the log alone.
+    reason = None if isinstance(error, EndUserIdentityError) else getattr(error, "reason", None)
+    return build_problem(name, status, str(error), reason=reason, field=field)
 
 
 def answer(problem: Problem) -> Response:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import cache
 from inspect import isgenerator
-from typing import Any, TypeVar
+from typing import TypeVar
 from urllib.parse import parse_qsl
 
 import msgspec
@@ -18,6 +18,7 @@ from starlette.requests import ClientDisconnect
 
 from airflow_provider_integry import config
 from airflow_provider_integry.authorizations.steps import arun_steps
+from airflow_provider_integry.end_users import local
 from airflow_provider_integry.end_users.links import Links
 from airflow_provider_integry.end_users.principals import Identities, Principal
 from airflow_provider_integry.end_users.service import EndUsers
@@ -85,16 +86,20 @@ class Limits:
         _count(self._app.take(name, now), verdicts)
 
 
-def build_router(find_services: Callable[[], Services], document: Mapping[str, Any] | None = None) -> APIRouter:
+def local_services() -> Services:
+    """Return this Airflow's own."""
+    return Services(local.local_end_users(), local.local_links(), local.local_identities(), local.local_sessions())
+
+
+def build_router(find_services: Callable[[], Services] = local_services) -> APIRouter:
     """Return the routes.
 
     Args:
         find_services: Returns what answers; asked at the first request.
-        document: The OpenAPI document; None for the one of `OPERATIONS`.
     """
     router = APIRouter(include_in_schema=False)
     api = Api(find_services)
-    described = msgspec.json.encode(document or build_document())
+    described = msgspec.json.encode(build_document())
 
     async def describe_api() -> Response:
         headers = {"Cache-Control": "public, max-age=300", "Access-Control-Allow-Origin": "*"}
@@ -178,9 +183,7 @@ class Api:
         limits.count_principal(principal, talk.verdicts)
         query = _read_query(raw_query, operation)
         body = await _read_body(request, operation.request) if operation.request else None
-        call = Call(
-            principal, services.end_users, services.links, services.sessions, request.path_params, query, body
-        )
+        call = Call(principal, services.end_users, services.links, services.sessions, request.path_params, query, body)
         found = await _in_thread(lambda: operation.handler(call))
         if isgenerator(found):
             found = await arun_steps(found)
@@ -278,7 +281,7 @@ def _count(verdict: Verdict | None, verdicts: list[Verdict]) -> None:
         return
     verdicts.append(verdict)
     if not verdict.is_taken:
-        detail = f"More than {verdict.quota} requests in a minute ({verdict.name}). Header Retry-After says how long to wait."
+        detail = f"More than {verdict.quota} requests in a minute. Header Retry-After says how long to wait."
         raise ProblemError("rate-limit", 429, detail, reason=verdict.name)
 
 
