@@ -65,6 +65,11 @@ class Subject:
         return hashlib.sha256(self.seed.reveal().encode("utf-8", "surrogatepass")).hexdigest() if self.seed else None
 
     @property
+    def is_entered(self) -> bool:
+        """Whether somebody enters credentials, rather than being asked for consent."""
+        return isinstance(self.settings, Entered)
+
+    @property
     def has_consent(self) -> bool:
         """Whether somebody can be sent to a consent page for it."""
         settings = self.settings
@@ -80,17 +85,18 @@ def is_brokered(settings: ConnectionSettings) -> bool:
     return isinstance(settings.auth, OAuth1Consent | OAuth2Settings | JwtLogin)
 
 
-def is_entered(settings: ConnectionSettings, end_user: str | None, account: str | None) -> bool:
-    """Return whether an authorization's credentials are entered by whoever has the account, and kept like grants.
-
-    The connection's own are in its fields, and stay there.
-    """
-    return bool(settings.account_fields) and (end_user is not None or account is not None)
-
-
 def is_served(settings: ConnectionSettings, end_user: str | None, account: str | None) -> bool:
     """Return whether the broker has something to hand out for an authorization."""
-    return is_entered(settings, end_user, account) or is_brokered(settings)
+    return settings.takes_entered(end_user, account) or is_brokered(settings)
+
+
+def is_kept(settings: ConnectionSettings, end_user: str | None = None, account: str | None = None) -> bool:
+    """Return whether an authorization's readiness is decided by what is kept, rather than by its connection."""
+    if settings.takes_entered(end_user, account):
+        return True
+    if not is_brokered(settings):
+        return False
+    return build_subject(settings, AuthorizationKey(settings.conn_id)).is_grant
 
 
 def build_subject(settings: ConnectionSettings, key: AuthorizationKey) -> Subject:
@@ -100,7 +106,7 @@ def build_subject(settings: ConnectionSettings, key: AuthorizationKey) -> Subjec
         AuthorizationError: This connection's credentials are not obtained from an endpoint.
         NotAuthorizedError: It acts for itself alone, and an end user or account was given.
     """
-    if is_entered(settings, key.end_user, key.account):
+    if settings.takes_entered(key.end_user, key.account):
         check_names(key)
         binding = bind_entered(settings)
         return Subject(

@@ -275,9 +275,7 @@ def _make_link(stall: Stall, app: App, account: str | None, key: Secret) -> Link
     assert stall.visitor is not None
     principal, links = stall.visitor.principal, local_links()
     end_user = stall.visitor.session.end_user
-    made = links.make(
-        principal, app.conn_id, end_user, account=account, binding="login", return_url=stall.return_url
-    )
+    made = links.make(principal, app.conn_id, end_user, account=account, binding="login", return_url=stall.return_url)
     (token,) = parse_qs(urlsplit(made.url).query)["link"]
     links.claim(token, key.reveal())
     return links.prove(made.id, key.reveal(), principal)

@@ -96,7 +96,9 @@ def _identify(token: str, workspace: Workspace) -> tuple[Principal, Identity]:
     try:
         principal, identity = local_identities().by_token(token, needs_user=True)
     except EndUserIdentityError as error:
-        log.warning("Somebody was not signed in to workspace '%s' (%s): %s", workspace.conn_id, error.reason, error.detail)
+        log.warning(
+            "Somebody was not signed in to workspace '%s' (%s): %s", workspace.conn_id, error.reason, error.detail
+        )
         raise PublicError(403, "You are not signed in", str(error), brand_of(workspace)) from None
     if (principal.workspace.conn_id, principal.workspace.team) != (workspace.conn_id, workspace.team):
         log.warning("Somebody came to workspace '%s' with a token of another one.", workspace.conn_id)
