@@ -194,7 +194,11 @@ def test_what_only_servers_may_hold_is_refused_out_of_a_browser(api, headers):
 
 
 def test_a_preflight_is_answered_without_a_secret_and_without_cookies(api):
-    asked = {"Origin": ORIGIN, "Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "content-type"}
+    asked = {
+        "Origin": ORIGIN,
+        "Access-Control-Request-Method": "POST",
+        "Access-Control-Request-Headers": "content-type",
+    }
     answer = api.send("OPTIONS", "/accounts", asked)
 
     assert (answer.status_code, answer.content) == (204, b"")
@@ -491,7 +495,16 @@ def test_the_script_is_kept_for_good_under_its_version_and_any_page_may_check_it
     assert requests.get(url, timeout=20).headers["Cache-Control"] == "public, max-age=300"
     again = requests.get(url, headers={"If-None-Match": answer.headers["ETag"]}, timeout=20)
     assert (again.status_code, again.content) == (304, b"")
-    for wrong in ("eval(", "new Function", "innerHTML", "localStorage", "sessionStorage", "document.cookie", "?.", "??"):
+    for wrong in (
+        "eval(",
+        "new Function",
+        "innerHTML",
+        "localStorage",
+        "sessionStorage",
+        "document.cookie",
+        "?.",
+        "??",
+    ):
         assert wrong not in answer.text
 
 
@@ -515,7 +528,11 @@ def test_the_document_is_valid_and_complete(document):
                 assert (status == "204") == ("content" not in answered)
             body = operation.get("requestBody")
             if body:
-                check(document, body["content"]["application/json"]["schema"], body["content"]["application/json"]["example"])
+                check(
+                    document,
+                    body["content"]["application/json"]["schema"],
+                    body["content"]["application/json"]["example"],
+                )
 
 
 def check(document, schema, value):
