@@ -77,7 +77,7 @@ def test_an_allowed_url_and_what_is_below_it_is_accepted(url):
         "https://app.example.com/done\x00",
         "https://app.example.com/do ne",
         "https://app.example.com/done/é",
-        "https://аpp.example.com/done",
+        "https://\u0430pp.example.com/done",
         "https://[::1/done",
         "https://app.example.com/done/" + "x" * 2000,
     ],
