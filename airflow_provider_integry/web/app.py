@@ -18,7 +18,7 @@ from airflow_provider_integry.web.api import triggers
 from airflow_provider_integry.web.api.openapi import complete_document
 from airflow_provider_integry.web.api.routes import build_router
 from airflow_provider_integry.web.headers import SafeHeaders
-from airflow_provider_integry.web.pages import actions, authorizations, consent, task_link
+from airflow_provider_integry.web.pages import actions, authorizations, consent, links, task_link
 from airflow_provider_integry.web.pages.rendering import render_login, render_refusal
 from airflow_provider_integry.web.public import callback, webhooks
 from airflow_provider_integry.web.public.api import routes as host_api
@@ -52,7 +52,7 @@ def build_app() -> FastAPI:
     broker = Broker()
     app.include_router(build_router(broker))
     app.include_router(triggers.build_router(broker))
-    for pages in (authorizations, consent, actions, task_link, callback, webhooks, host_api, script):
+    for pages in (authorizations, consent, links, actions, task_link, callback, webhooks, host_api, script):
         app.include_router(pages.build_router())
     # Pages that need no login look like the others, also where a proxy lets nothing but this prefix through.
     app.mount("/public/static", StaticFiles(directory=_STATIC), name="static")
