@@ -98,9 +98,8 @@ class AuthorizationStore:
             query = query.where(table.c.end_user == end_user, exactly(table.c.end_user) == end_user)
         if state is not None:
             query = query.where(table.c.state == state)
-        with self._reading() as connection:
-            rows = connection.execute(query.order_by(table.c.id).limit(limit))
-            return [self._named(row) for found in rows if (row := _build(found))]
+        rows = self.run(query.order_by(table.c.id).limit(limit))
+        return [self._named(row) for found in rows if (row := _build(found))]
 
     def walk(
         self,

@@ -410,14 +410,15 @@ def test_a_page_has_what_was_authorized_for_some_connections_in_the_order_of_ids
 
 def test_a_row_of_an_older_version_gets_its_public_id_when_it_is_listed(store, database):
     row = add(store)
+    others = [add(store, AuthorizationKey("crm", None, f"user-{number}")) for number in range(5)]
     with database.engine.begin() as connection:
         connection.execute(authorization.update().values(public_id=None))
 
-    [listed] = store.page(["crm"])
+    listed = store.page(["crm"])
 
-    assert listed.id == row.id
-    assert listed.public_id is not None
-    assert store.find(row.digest).public_id == listed.public_id
+    assert [one.id for one in listed] == [row.id, *(one.id for one in others)]
+    assert None not in {one.public_id for one in listed}
+    assert store.find(row.digest).public_id == listed[0].public_id
 
 
 # -- which row it is -------------------------------------------------------------------------------
@@ -465,7 +466,10 @@ def test_an_id_of_another_connection_end_user_or_team_does_not_exist(store, othe
 def test_a_page_is_read_through_an_index_and_in_its_order(store, database):
     if database.kind == "mariadb":
         pytest.skip("its plan for a few rows says nothing about many")
-    chosen = [{"digest": f"{number:064}", "conn_id": f"crm_{number % 7}"} for number in range(2000)]
+    chosen = [
+        {"digest": f"{number:064}", "conn_id": f"crm_{number % 7}", "public_id": f"ca_{number:032}"}
+        for number in range(2000)
+    ]
     counts = {"state": "active", "version": 1, "generation": 0, "is_rotating": False, "failures": 0, "created_at": 1.0}
     with database.engine.begin() as connection:
         connection.execute(authorization.insert(), [{**VALUES, **counts, **one} for one in chosen])
