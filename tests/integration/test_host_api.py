@@ -477,7 +477,7 @@ def test_no_answer_is_kept_and_no_id_of_a_user_is_logged(api, caplog):
 
 def test_the_script_is_kept_for_good_under_its_version_and_any_page_may_check_it(api):
     from airflow_provider_integry import __version__
-    from airflow_provider_integry.web.public.api.script import integrity
+    from airflow_provider_integry.web.public.api.embedded import integrity
 
     url = api.url.replace("/v1", "/static/integry.js")
     answer = requests.get(f"{url}?v={__version__}", timeout=20)
