@@ -75,7 +75,7 @@ async def _check_link(request: Request, consent: Consent) -> None:
     link_id, key = consent.link_id, key_of(request)
     if key is None:
         raise ConnectLinkError("other_browser")
-    link = (await in_visitor_thread(lambda: local_links().shown(link_id, key.reveal()))).link
+    link = (await in_visitor_thread(lambda: local_links().shown(link_id, key))).link
     if link.revoked_at is not None:
         raise ConnectLinkError("revoked")
     if link.done_at is not None or link.consent_id != consent.id:

@@ -97,7 +97,7 @@ async def take_link(link_id: str, request: Request) -> Response:
             if visitor is None or visitor.session.end_user != link.end_user:
                 return send_to_login(request, stop.workspace, path_of(link.id), "link")
             principal = visitor.principal
-            await in_visitor_thread(lambda: local_links().prove(link.id, key.reveal(), principal))
+            await in_visitor_thread(lambda: local_links().prove(link.id, key, principal))
     except ConnectLinkError as error:
         raise refuse(error) from None
     return await go_on(request, stop, key)
@@ -126,7 +126,7 @@ def _look(request: Request, link_id: str) -> Link:
     if not token:
         if key is None:
             raise ConnectLinkError("unknown")
-        return local_links().resume(link_id, key.reveal())
+        return local_links().resume(link_id, key)
     link = local_links().look(token)
     if link.id != link_id:
         raise ConnectLinkError("unknown")
@@ -136,10 +136,10 @@ def _look(request: Request, link_id: str) -> Link:
 def _claim(request: Request, link_id: str, key: Secret) -> Link:
     token = _token_of(request)
     if not token:
-        return local_links().resume(link_id, key.reveal())
+        return local_links().resume(link_id, key)
     if local_links().look(token).id != link_id:
         raise ConnectLinkError("unknown")
-    return local_links().claim(token, key.reveal())
+    return local_links().claim(token, key)
 
 
 def _is_of(request: Request, link_id: str) -> bool:
@@ -148,7 +148,7 @@ def _is_of(request: Request, link_id: str) -> bool:
     if key is None:
         return False
     try:
-        local_links().shown(link_id, key.reveal())
+        local_links().shown(link_id, key)
     except ConnectLinkError:
         return False
     return True

@@ -279,8 +279,8 @@ def _make_link(stall: Stall, app: App, account: str | None, key: Secret) -> Link
         principal, app.conn_id, end_user, account=account, binding="login", return_url=stall.return_url
     )
     (token,) = parse_qs(urlsplit(made.url).query)["link"]
-    links.claim(token, key.reveal())
-    return links.prove(made.id, key.reveal(), principal)
+    links.claim(token, key)
+    return links.prove(made.id, key, principal)
 
 
 def _sum_up(accounts: Sequence[ConnectedAccount]) -> Mapping[str, Readiness]:

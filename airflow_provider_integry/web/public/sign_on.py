@@ -67,9 +67,10 @@ async def sign_on(request: Request) -> Response:
     assert end_user is not None
     if identity.api_key is not None:
         await _pass_on(principal, end_user, identity.api_key)
-    session = await in_visitor_thread(lambda: local_sessions().make(workspace, end_user, now=time.time()))
+    name = identity.name
+    session = await in_visitor_thread(lambda: local_sessions().make(workspace, end_user, now=time.time(), name=name))
     answer = go_to(request, errand.path)
-    sign_in(request, answer, session, identity.name)
+    sign_in(request, answer, session)
     forget_errand(request, answer, state)
     return answer
 
