@@ -42,7 +42,6 @@ from airflow_provider_integry.secret import Secret
 from airflow_provider_integry.urls import check_url, join_url
 
 
-
 @dataclass(frozen=True, slots=True)
 class Unfilled:
     """No account of the connection's own: its fields are for end users to fill in.

@@ -296,7 +296,6 @@ OAUTH2_FIELDS: tuple[Field, ...] = by_section(
 )
 
 
-
 def _signed(name: str, label: str, description: str) -> Field:
     """Build a field that says who signs: each account may have its own, or none."""
     return Field(name, label, description, is_account=True, account_when=("jwt_source", "sign"))

@@ -74,9 +74,7 @@ def locate(store: AuthorizationStore, key: AuthorizationKey) -> Located:
     return found
 
 
-def locate_many(
-    store: AuthorizationStore, keys: Sequence[AuthorizationKey]
-) -> list[Located | NotAuthorizedError]:
+def locate_many(store: AuthorizationStore, keys: Sequence[AuthorizationKey]) -> list[Located | NotAuthorizedError]:
     """Look for many authorizations, with as few queries as there can be; in their order.
 
     Raises:

@@ -42,13 +42,13 @@ _DESCRIPTION = (
 @cache
 def local_store() -> AuthorizationStore:
     """Return this process's store."""
-    return AuthorizationStore(_engine)
+    return AuthorizationStore(local_engine)
 
 
 @cache
 def local_permits() -> PermitStore:
     """Return this process's permits."""
-    return PermitStore(_engine)
+    return PermitStore(local_engine)
 
 
 @cache
@@ -66,7 +66,7 @@ def local_refresher() -> Refresher:
 @cache
 def local_consents() -> Consents:
     """Return what begins and ends authorizations in this process."""
-    return Consents(local_store(), ConsentStore(_engine), local_journal(), AirflowEvents(), read_settings, team_of)
+    return Consents(local_store(), ConsentStore(local_engine), local_journal(), AirflowEvents(), read_settings, team_of)
 
 
 @cache
@@ -79,18 +79,18 @@ def local_held_grants() -> HeldGrants:
 @cache
 def local_webhooks() -> WebhookStore:
     """Return this process's webhooks."""
-    return WebhookStore(_engine)
+    return WebhookStore(local_engine)
 
 
 @cache
 def local_polls() -> PollStore:
     """Return this process's polls."""
-    return PollStore(_engine)
+    return PollStore(local_engine)
 
 
 def rotate_local_triggers() -> tuple[int, list[str]]:
     """Encrypt what polls and webhooks keep anew; see `rotate_triggers`."""
-    return rotate_triggers(_engine)
+    return rotate_triggers(local_engine)
 
 
 def read_settings(conn_id: str) -> ConnectionSettings | None:
@@ -205,7 +205,7 @@ def blank_refresh_token(conn_id: str, seed_digest: str) -> bool:
 _engines: dict[tuple[int, int], Engine] = {}
 
 
-def _engine() -> Engine:
+def local_engine() -> Engine:
     """Return an engine on Airflow's database with a pool of its own, set up as Airflow's is.
 
     Airflow's pool is small and can be exhausted for half a minute; a task that waits for a token must not

@@ -6,10 +6,12 @@ Times and texts are as in `tables.py`. Who needs all tables takes `metadata` fro
 from __future__ import annotations
 
 from sqlalchemy import BigInteger, Column, Double, Index, Integer, String, Table, Text
+from sqlalchemy.dialects.mysql import MEDIUMTEXT
 
 from airflow_provider_integry.authorizations.trigger_tables import metadata
 
 __all__ = ["link", "metadata", "outbox", "used_token"]
+_LONG_TEXT = Text().with_variant(MEDIUMTEXT(), "mysql", "mariadb")
 _ROW_ID = BigInteger().with_variant(Integer, "sqlite")
 
 # Connect links, until some time after they can be used.
@@ -44,6 +46,8 @@ link = Table(
     Column("consent_id", String(32)),
     # Public id of the account that was connected.
     Column("connected_id", String(40)),
+    # Encrypted: credentials that were typed and are held. A grant that is held is in its consent's row.
+    Column("sealed", _LONG_TEXT),
     # SHA-256, in hex, of the code with which what is held is fetched, and until when.
     Column("completion_digest", String(64), unique=True),
     Column("completion_until", Double),

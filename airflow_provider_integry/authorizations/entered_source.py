@@ -67,9 +67,7 @@ class EnteredSupply:
 class _EnteredSource:
     """Credentials of an account, as long as its base URL is the one that the session was opened for."""
 
-    def __init__(
-        self, supply: EnteredSupply, base_url: str | None, conn_id: str, end_user: str | None
-    ) -> None:
+    def __init__(self, supply: EnteredSupply, base_url: str | None, conn_id: str, end_user: str | None) -> None:
         self._supply = supply
         self._base_url = base_url
         self._conn_id = conn_id

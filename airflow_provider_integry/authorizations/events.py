@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 # Each is told of every entry about a grant: its event, and the row. For what is above this module.
-watchers: list[Callable[[str, "Authorization"], None]] = []
+watchers: list[Callable[[str, Authorization], None]] = []
 
 
 class AirflowEvents:

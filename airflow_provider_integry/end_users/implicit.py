@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from airflow_provider_integry.authorizations.connections import FoundConnection
 from airflow_provider_integry.authorizations.entered import account_fields, refill, verify
@@ -84,7 +84,9 @@ def find_implicit(directory: Directory, by: Principal, conn_id: str, account: st
     if own.workspace is None:
         raise ImplicitAuthorizationError("unknown_connection", unknown)
     if own.workspace != workspace.conn_id:
-        problem = f"Connection '{conn_id}' belongs to another workspace: its credentials cannot be passed on by this one."
+        problem = (
+            f"Connection '{conn_id}' belongs to another workspace: its credentials cannot be passed on by this one."
+        )
         raise ImplicitAuthorizationError("other_workspace", problem)
     if not account_fields(found.settings):
         problem = (
@@ -128,3 +130,15 @@ def prepare(
             raise ImplicitAuthorizationError("refused", problem) from None
     subject = find_subject(found, end_user, account)
     return Prepared(subject, fields, settings, told)
+
+
+def dump_prepared(ready: Prepared) -> dict[str, object]:
+    """Return checked credentials as JSON values, secrets included: only to be encrypted."""
+    entered = {name: one.reveal() if isinstance(one, Secret) else one for name, one in ready.entered.items()}
+    return {"entered": entered, "account": [ready.account.id, ready.account.name] if ready.account else None}
+
+
+def load_prepared(data: Mapping[str, Any]) -> tuple[dict[str, Secret], Account | None]:
+    """Return the credentials and the account that `dump_prepared` was given."""
+    entered = {name: Secret(text) for name, text in data["entered"].items()}
+    return entered, Account(*data["account"]) if data["account"] else None

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from sqlalchemy import Double, delete, insert, literal, select, update
 from sqlalchemy.exc import IntegrityError
 
+from airflow_provider_integry.authorizations.crypto import seal_data, unseal_data
 from airflow_provider_integry.authorizations.database_errors import database_errors
 from airflow_provider_integry.authorizations.end_user_tables import link as table
 from airflow_provider_integry.authorizations.end_user_tables import used_token as used
@@ -52,6 +53,7 @@ class Link:
     message: str | None
     consent_id: str | None
     connected_id: str | None
+    sealed: str | None = field(repr=False)
     completion_until: float | None
     created_by: str
     created_at: float
@@ -69,6 +71,14 @@ class Link:
     def needs_login(self) -> bool:
         """Whether the browser has yet to come back from the host application's login."""
         return self.binding == "login" and self.proved_at is None
+
+    def open(self) -> dict[str, Any]:
+        """Decrypt the credentials that are held.
+
+        Raises:
+            UnreadableGrantError: They cannot be decrypted.
+        """
+        return unseal_data(self.sealed or "", f"link-{self.id}")
 
     @property
     def status(self) -> LinkStatus:
@@ -95,6 +105,15 @@ def make_link_id() -> str:
 def digest_of(kind: Literal["link", "browser", "completion", "token"], text: str) -> str:
     """Return what is kept of a secret text: SHA-256, in hex, another one for each kind."""
     return hashlib.sha256(f"{kind}:{text}".encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def seal_held(link_id: str, data: Mapping[str, Any]) -> str:
+    """Encrypt credentials that a link holds.
+
+    Raises:
+        StoreNotReadyError: Airflow has no Fernet key.
+    """
+    return seal_data(data, f"link-{link_id}")
 
 
 class LinkStore:

@@ -20,7 +20,7 @@ from typing import Any, Literal, NamedTuple, get_args
 from airflow_provider_integry.auth.end_user_identity import check_user_id
 from airflow_provider_integry.authorizations.subject import MAX_NAME
 from airflow_provider_integry.end_users.audit import record_link
-from airflow_provider_integry.end_users.link_store import Binding, Link, LinkStore, digest_of, make_link_id
+from airflow_provider_integry.end_users.link_store import Binding, Link, LinkStore, digest_of, make_link_id, seal_held
 from airflow_provider_integry.end_users.principals import Admin, Principal
 from airflow_provider_integry.end_users.return_urls import add_query, check_origin, check_return_url
 from airflow_provider_integry.end_users.workspace import Workspace
@@ -286,6 +286,14 @@ class Links:
             raise ConnectLinkError("used")
         return _build_finished(changed, None)
 
+    def hold_form(self, link: Link, held: Mapping[str, Any]) -> Finished:
+        """End a link, and keep what was typed, encrypted, until the host application fetches it.
+
+        Raises:
+            ConnectLinkError: It has ended.
+        """
+        return self._end(link, "held", None, seal_held(link.id, held))
+
     def shown(self, link_id: str, browser_key: Secret) -> Finished:
         """Return what came of a link, for the browser that has it; its code is not told a second time.
 
@@ -347,8 +355,8 @@ class Links:
         return taken, who is not None and _same(who, link.end_user)
 
     def settle(self, link: Link, status: FinishOutcome, connected_id: str | None, message: str | None = None) -> None:
-        """Note what came of what a link held."""
-        values = {"outcome": status, "connected_id": connected_id, "message": message}
+        """Note what came of what a link held; nothing is held any more."""
+        values = {"outcome": status, "connected_id": connected_id, "message": message, "sealed": None}
         changed = self._store.change(link, {"outcome": "taken"}, values)
         if changed is not None:
             record_link(f"link_{status}", changed)
@@ -394,7 +402,7 @@ class Links:
             raise LinkRequestError("url", problem)
         return url
 
-    def _end(self, link: Link, outcome: FinishOutcome, connected_id: str | None) -> Finished:
+    def _end(self, link: Link, outcome: FinishOutcome, connected_id: str | None, sealed: str | None = None) -> Finished:
         if link.now > link.expires_at + FINISH_S:
             raise ConnectLinkError("expired")
         values: dict[str, Any] = {

@@ -15,7 +15,7 @@ from airflow_provider_integry.authorizations.accounts import Located, locate_man
 from airflow_provider_integry.authorizations.check import CheckResult, check_authorization
 from airflow_provider_integry.authorizations.connections import FoundConnection
 from airflow_provider_integry.authorizations.crypto import seal_data, unseal_data
-from airflow_provider_integry.authorizations.entered import store_entered
+from airflow_provider_integry.authorizations.entered import account_fields, store_entered
 from airflow_provider_integry.authorizations.grant import Authorization, AuthorizationKey
 from airflow_provider_integry.authorizations.journal import Journal
 from airflow_provider_integry.authorizations.refresh import Events, Refresher
@@ -34,13 +34,22 @@ from airflow_provider_integry.end_users.accounts import (
     key_of,
 )
 from airflow_provider_integry.end_users.defaults import choose_default, redirect
-from airflow_provider_integry.end_users.implicit import Prepared, find_implicit, prepare
-from airflow_provider_integry.end_users.links import Links
+from airflow_provider_integry.end_users.implicit import (
+    Prepared,
+    dump_prepared,
+    find_implicit,
+    load_prepared,
+    map_app_auth,
+    prepare,
+)
+from airflow_provider_integry.end_users.link_store import Link
+from airflow_provider_integry.end_users.links import Finished, Links
 from airflow_provider_integry.end_users.outbox import Outbox
 from airflow_provider_integry.end_users.principals import Principal
 from airflow_provider_integry.end_users.workspaces import Directory
 from airflow_provider_integry.errors import (
     EndUserNotFoundError,
+    ImplicitAuthorizationError,
     IntegryError,
     NotAuthorizedError,
     UnreadableGrantError,
@@ -178,9 +187,7 @@ class EndUsers:
         row, found = self._find(by, account_id)
         return self._build(found, row)
 
-    def statuses(
-        self, by: Principal, asked: Sequence[tuple[str, str, str | None]]
-    ) -> list[ConnectedAccount | None]:
+    def statuses(self, by: Principal, asked: Sequence[tuple[str, str, str | None]]) -> list[ConnectedAccount | None]:
         """Return what calls for some end users would use, in one query (and a second one for replaced accounts).
 
         Args:
@@ -255,6 +262,53 @@ class EndUsers:
             parts.store, parts.journal, parts.events, ready.subject, ready.entered, ready.account, owner=by.name
         )
         return (yield Do(partial(self.account, by, row.public_id or "")))
+
+    def create_implicit(
+        self,
+        by: Principal,
+        end_user: str,
+        api_key: Secret,
+        *,
+        auth_id: str | None = None,
+        extras: Mapping[str, str] | None = None,
+    ) -> Steps[ConnectedAccount]:
+        """Connect a user's account at the host application itself; as `create`, for the workspace's host connection.
+
+        Args:
+            by: Who asks.
+            end_user: For whom.
+            api_key, auth_id, extras: As `map_app_auth` has them.
+        Raises:
+            ImplicitAuthorizationError: There is no host connection, or the credential is not taken.
+            TransportError, StoreError: As for `create`.
+        """
+        conn_id = by.workspace.host_connection
+        if conn_id is None:
+            problem = "The workspace names no host connection; whoever looks after Airflow fills in that field."
+            raise ImplicitAuthorizationError("unknown_connection", problem)
+        found: FoundConnection = yield Do(partial(find_implicit, self._directory, by, conn_id, None))
+        assert found.settings is not None
+        fields = map_app_auth(account_fields(found.settings), api_key.reveal(), auth_id, extras)
+        return (yield from self.create(by, conn_id, end_user, fields))
+
+    def enter(self, link: Link, by: Principal, fields: Mapping[str, str | Secret]) -> Steps[Finished]:
+        """Connect an account with what was typed into the form of a link, or hold it for the host application.
+
+        Args:
+            link: What `Links.enter` has returned, with whom it is for.
+            by: The same.
+            fields: What was typed, by field.
+        Raises:
+            ImplicitAuthorizationError: It is not taken; nothing was stored, and the form may be filled in again.
+            ConnectLinkError: The link has ended.
+            TransportError, StoreError: As for `create`.
+        """
+        parts, account = self._parts, link.account
+        if link.binding != "code":
+            made = yield from self.create(by, link.conn_id, link.end_user, fields, account=account)
+            return (yield Do(partial(parts.links.finish, link.id, "connected", made.id)))
+        ready = yield from self.prepare(by, link.conn_id, link.end_user, fields, account=account)
+        return (yield Do(partial(parts.links.hold_form, link, dump_prepared(ready))))
 
     def test(self, by: Principal, account_id: str) -> Steps[CheckResult]:
         """Try an account against its API.
@@ -346,7 +400,11 @@ class EndUsers:
             message = "It was fetched for another end user than the one it was made for, and dropped."
             yield Do(partial(links.settle, link, "failed", None, message))
             raise EndUserNotFoundError("code")
-        row: Authorization | None = yield from held.release(link.id, owner=by.name)
+        row: Authorization | None
+        if link.sealed:
+            row = yield from self._release_form(by, link)
+        else:
+            row = yield from held.release(link.id, owner=by.name)
         if row is None:
             yield Do(partial(links.settle, link, "failed", None, "What was held was not there any more."))
             raise EndUserNotFoundError("code")
@@ -354,6 +412,17 @@ class EndUsers:
         return (yield Do(partial(self.account, by, row.public_id or "")))
 
     # -- inside ------------------------------------------------------------------------------------
+
+    def _release_form(self, by: Principal, link: Link) -> Steps[Authorization]:
+        """Store what was typed into the form of a link; the connection may have been changed meanwhile."""
+        entered, account = load_prepared(link.open())
+        ready = yield from self.prepare(by, link.conn_id, link.end_user, entered, account=link.account, verify=False)
+        parts = self._parts
+        return (
+            yield from store_entered(
+                parts.store, parts.journal, parts.events, ready.subject, entered, account, owner=by.name
+            )
+        )
 
     def _narrow(self, by: Principal, end_user: str | None) -> str | None:
         """Return the end user that is asked about; an end user asks about itself."""

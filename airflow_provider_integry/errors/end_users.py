@@ -8,7 +8,9 @@ from airflow_provider_integry.errors.authorization import AuthorizationError
 from airflow_provider_integry.errors.configuration import ConfigurationError
 
 IdentityReason = Literal["unreadable", "signature", "claims", "expired", "replayed", "user_id", "unknown"]
-ImplicitReason = Literal["unsupported_type", "other_workspace", "unknown_connection", "several_accounts", "fields", "refused"]
+ImplicitReason = Literal[
+    "unsupported_type", "other_workspace", "unknown_connection", "several_accounts", "fields", "refused"
+]
 LinkReason = Literal["unknown", "expired", "used", "revoked", "other_browser", "other_user", "login", "connection"]
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 from alembic import op
+from sqlalchemy.dialects import mysql
 
 revision = "f7a02c6d91b3"
 down_revision = "e41b7d92c5a8"
@@ -44,6 +45,7 @@ def upgrade() -> None:
         sa.Column("message", sa.Text()),
         sa.Column("consent_id", sa.String(32)),
         sa.Column("connected_id", sa.String(40)),
+        sa.Column("sealed", sa.Text().with_variant(mysql.MEDIUMTEXT(), "mysql", "mariadb")),
         sa.Column("completion_digest", sa.String(64)),
         sa.Column("completion_until", sa.Double()),
         sa.Column("created_by", sa.String(255), nullable=False),
@@ -93,7 +95,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Remove the tables: links end, events that are not delivered are lost, and begun consents forget whose they are."""
+    """Remove the tables: links end, and events that are not delivered are lost."""
     with op.batch_alter_table(CONSENT) as batch:
         batch.drop_column("session_digest")
         batch.drop_column("link_id")
