@@ -72,7 +72,7 @@ def local_consents() -> Consents:
 @cache
 def local_held_grants() -> HeldGrants:
     """Return what keeps, or gives back, what end users have given and nobody has fetched yet."""
-    held = ConsentStore(_engine)
+    held = ConsentStore(local_engine)
     return HeldGrants(local_store(), held, local_journal(), AirflowEvents(), local_consents().subject_of)
 
 

@@ -115,8 +115,8 @@ def _tell(stop: Stop, other: Visitor | None) -> tuple[str, str] | None:
         return None
     name = stop.brand.name
     return "error", (
-        f"You are signed in to {name} as {other.name}, and this link is for another user of {name}. Log in there as that"
-        " user, or close this page."
+        f"You are signed in to {name} as {other.name}, and this link is for another user of {name}."
+        " Log in there as that user, or close this page."
     )
 
 

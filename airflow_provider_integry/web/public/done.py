@@ -7,6 +7,7 @@ to, by a message to the page that opened this window, and by a signed event of i
 from __future__ import annotations
 
 import json
+
 from fastapi import APIRouter, Request, Response
 
 from airflow_provider_integry.authorizations.airflow_store import local_consents, local_store

@@ -49,11 +49,8 @@ def build_router() -> APIRouter:
 
 async def show_form(link_id: str, request: Request) -> Response:
     """Show the form, in the browser that has taken the link."""
-    key = key_of(request)
     try:
-        if key is None:
-            raise ConnectLinkError("unknown")
-        stop = await _open(link_id, key)
+        stop = await _open(link_id, key_of(request))
     except ConnectLinkError as error:
         if error.reason in ("login", "used"):
             # Its own page says what is to be done, or what came of it.
@@ -90,9 +87,7 @@ def _keep(stop: Stop, given: Mapping[str, str], key: Secret) -> Steps[Finished]:
             stop.principal, link.conn_id, link.end_user, given, account=link.account
         )
         return (yield Do(partial(links.finish, link.id, "connected", account.id, browser_key=key)))
-    ready: Prepared = yield from users.prepare(
-        stop.principal, link.conn_id, link.end_user, given, account=link.account
-    )
+    ready: Prepared = yield from users.prepare(stop.principal, link.conn_id, link.end_user, given, account=link.account)
     visit = Visit(link.id, key, holds=True)
     owner = stop.principal.name
     hold = local_held_grants().hold_entered
@@ -100,12 +95,14 @@ def _keep(stop: Stop, given: Mapping[str, str], key: Secret) -> Steps[Finished]:
     return (yield Do(partial(links.finish, link.id, "held", browser_key=key)))
 
 
-async def _open(link_id: str, key: Secret) -> Stop:
+async def _open(link_id: str, key: Secret | None) -> Stop:
     """Return what is to be entered, where this browser may do that now.
 
     Raises:
         ConnectLinkError: It may not.
     """
+    if key is None:
+        raise ConnectLinkError("unknown")
     link, _ = await in_visitor_thread(lambda: local_links().enter(link_id, key))
     stop = await in_visitor_thread(lambda: find_stop(link))
     if stop.subject is not None:

@@ -135,7 +135,7 @@ async def show_app(workspace: str, conn_id: str, request: Request) -> Response:
 
 
 async def connect(workspace: str, conn_id: str, request: Request) -> Response:
-    """Begin to connect an account: at the host application's login, or, for who is signed in, where the app wants it."""
+    """Begin to connect an account: at the host application's login, and for who is signed in where the app wants it."""
     form, key = await read_public_form(request)
     stall = await _open(request, workspace, form.get(RETURN_FIELD))
     app, _, accounts = await in_visitor_thread(lambda: _look_at(stall, conn_id))
@@ -275,9 +275,7 @@ def _make_link(stall: Stall, app: App, account: str | None, key: Secret) -> Link
     assert stall.visitor is not None
     principal, links = stall.visitor.principal, local_links()
     end_user = stall.visitor.session.end_user
-    made = links.make(
-        principal, app.conn_id, end_user, account=account, binding="login", return_url=stall.return_url
-    )
+    made = links.make(principal, app.conn_id, end_user, account=account, binding="login", return_url=stall.return_url)
     (token,) = parse_qs(urlsplit(made.url).query)["link"]
     links.claim(token, key)
     return links.prove(made.id, key, principal)

@@ -98,9 +98,7 @@ def render_leaving(request: Request, url: str, brand: Brand | None = None) -> HT
 def render_refusal(request: Request, error: PageError) -> HTMLResponse:
     """Return the page for a request that is not done."""
     brand, back = (error.brand, error.back) if isinstance(error, PublicError) else (None, None)
-    return render(
-        request, "refusal.html", error.status, brand=brand, title=error.title, detail=error.detail, back=back
-    )
+    return render(request, "refusal.html", error.status, brand=brand, title=error.title, detail=error.detail, back=back)
 
 
 def build_policy(nonce: str, images: Iterable[str]) -> str:
