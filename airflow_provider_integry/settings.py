@@ -194,6 +194,13 @@ class ConnectionSettings:
     bound_to: tuple[str | None, ...] = ()
     raw: HiddenConnection | None = field(default=None, repr=False, compare=False)
 
+    def takes_entered(self, end_user: str | None, account: str | None) -> bool:
+        """Return whether an authorization's credentials are entered by whoever has the account, and kept like grants.
+
+        The connection's own are in its fields, and stay there.
+        """
+        return bool(self.account_fields) and (end_user is not None or account is not None)
+
     def check_filled(self) -> None:
         """Refuse a connection without an account of its own.
 

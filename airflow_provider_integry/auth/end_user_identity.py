@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 import jwt as pyjwt
@@ -106,24 +108,22 @@ def sign_identity(
     now: float,
     unique: str,
     lifetime_s: int = LIFETIME_S,
-    api_key: Secret | None = None,
-    name: str | None = None,
-    picture: str | None = None,
+    told: Mapping[str, str | None] = MappingProxyType({}),
 ) -> str:
     """Sign a token for a user, as a host application does.
 
     Args:
-        app_key, app_secret: The host application's.
+        app_key: The host application.
+        app_secret: Its secret.
         user_id: Which user; None for the application itself.
         now: Current time, UTC epoch seconds.
         unique: Unique text, for `jti`.
         lifetime_s: Seconds (1 to 600) for which it may be used.
-        api_key, name, picture: As `Identity` has them.
+        told: Further claims, such as `api_key`, `name` and `picture`; see `Identity`. None is left out.
     """
     claims: dict[str, Any] = {"app_key": app_key, "iat": int(now), "exp": int(now) + lifetime_s, "jti": unique}
     if user_id is not None:
         claims |= {"user_id": user_id, "hash": user_hash(app_secret, user_id)}
-    told = {"api_key": api_key.reveal() if api_key else None, "name": name, "picture": picture}
     claims |= {key: value for key, value in told.items() if value is not None}
     return pyjwt.encode(claims, app_secret.reveal().encode("utf-8"), algorithm=_ALGORITHM)
 
@@ -150,7 +150,8 @@ def read_identity(token: str, app_key: str, app_secret: Secret, now: float) -> I
 
     Args:
         token: JWT in compact form.
-        app_key, app_secret: The host application that it must come from.
+        app_key: The host application that it must come from.
+        app_secret: Its secret.
         now: Current time, UTC epoch seconds.
     Raises:
         EndUserIdentityError: It is not accepted.

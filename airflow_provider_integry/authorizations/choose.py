@@ -16,7 +16,6 @@ from airflow_provider_integry.authorizations.subject import (
     build_subject,
     check_names,
     is_brokered,
-    is_entered,
     is_served,
 )
 from airflow_provider_integry.authorizations.supply import EndpointSupplier, Supplied, Supplier
@@ -36,7 +35,7 @@ def entered_supply_for(settings: ConnectionSettings, end_user: str | None, accou
         NotAuthorizedError: An end user or account was given, and the connection has none.
     """
     check_end_user(settings, end_user, account)
-    if not is_entered(settings, end_user, account):
+    if not settings.takes_entered(end_user, account):
         return None
     name = AuthorizationKey(settings.conn_id, None, end_user, account).digest
     return remember(
@@ -82,8 +81,8 @@ def check_end_user(settings: ConnectionSettings, end_user: str | None, account: 
 
 
 def is_kept(settings: ConnectionSettings, end_user: str | None = None, account: str | None = None) -> bool:
-    """Return whether an authorization's readiness is decided by what is kept, rather than by the connection's fields."""
-    if is_entered(settings, end_user, account):
+    """Return whether an authorization's readiness is decided by what is kept, rather than by its connection."""
+    if settings.takes_entered(end_user, account):
         return True
     if not is_brokered(settings):
         return False

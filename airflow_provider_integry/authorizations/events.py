@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 # Each is told of every entry about a grant: its event, and the row. For what is above this module.
-watchers: list[Callable[[str, Authorization], None]] = []
+Watcher = Callable[[str, "Authorization"], None]
+watchers: list[Watcher] = []
 
 
 class AirflowEvents:
@@ -102,7 +103,11 @@ def record(event: str, row: Authorization, *, owner: str = "integry", **details:
     except Exception:
         log.exception("An audit entry of authorization %s (%s) could not be written.", row.id, event)
     for watcher in watchers:
-        try:
-            watcher(event, row)
-        except Exception:
-            log.exception("Authorization %s (%s): somebody could not be told.", row.id, event)
+        _tell(watcher, event, row)
+
+
+def _tell(watcher: Watcher, event: str, row: Authorization) -> None:
+    try:
+        watcher(event, row)
+    except Exception:
+        log.exception("Authorization %s (%s): somebody could not be told.", row.id, event)

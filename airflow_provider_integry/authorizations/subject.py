@@ -80,17 +80,9 @@ def is_brokered(settings: ConnectionSettings) -> bool:
     return isinstance(settings.auth, OAuth1Consent | OAuth2Settings | JwtLogin)
 
 
-def is_entered(settings: ConnectionSettings, end_user: str | None, account: str | None) -> bool:
-    """Return whether an authorization's credentials are entered by whoever has the account, and kept like grants.
-
-    The connection's own are in its fields, and stay there.
-    """
-    return bool(settings.account_fields) and (end_user is not None or account is not None)
-
-
 def is_served(settings: ConnectionSettings, end_user: str | None, account: str | None) -> bool:
     """Return whether the broker has something to hand out for an authorization."""
-    return is_entered(settings, end_user, account) or is_brokered(settings)
+    return settings.takes_entered(end_user, account) or is_brokered(settings)
 
 
 def build_subject(settings: ConnectionSettings, key: AuthorizationKey) -> Subject:
@@ -100,7 +92,7 @@ def build_subject(settings: ConnectionSettings, key: AuthorizationKey) -> Subjec
         AuthorizationError: This connection's credentials are not obtained from an endpoint.
         NotAuthorizedError: It acts for itself alone, and an end user or account was given.
     """
-    if is_entered(settings, key.end_user, key.account):
+    if settings.takes_entered(key.end_user, key.account):
         check_names(key)
         binding = bind_entered(settings)
         return Subject(

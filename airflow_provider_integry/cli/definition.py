@@ -13,6 +13,8 @@ from airflow.cli.cli_config import (
     lazy_load_command,
 )
 
+from airflow_provider_integry.cli.end_user_commands import ACCOUNT_COMMANDS, LINK_COMMANDS
+
 _PACKAGE = "airflow_provider_integry.cli"
 
 CONN_ID = Arg(("conn_id",), help="Airflow connection", metavar="CONN_ID")
@@ -247,6 +249,7 @@ COMMANDS: list[CLICommand] = [
                 func=lazy_load_command(f"{_PACKAGE}.authorize.authorize"),
                 args=(CONN_ID, END_USER, ACCOUNT, DEVICE, NO_WAIT, TIMEOUT, ARG_YES, ARG_VERBOSE),
             ),
+            *LINK_COMMANDS,
             ActionCommand(
                 name="test",
                 help="Try an authorization against its API",
@@ -304,6 +307,11 @@ COMMANDS: list[CLICommand] = [
                     DRY_RUN,
                     ARG_VERBOSE,
                 ),
+            ),
+            GroupCommand(
+                name="accounts",
+                help="Look after accounts of host applications' users",
+                subcommands=ACCOUNT_COMMANDS,
             ),
             GroupCommand(
                 name="connectors",

@@ -74,8 +74,8 @@ def find_implicit(directory: Directory, by: Principal, conn_id: str, account: st
     found = directory.find_app(conn_id)
     workspace = by.workspace
     unknown = (
-        f"There is no connection '{conn_id}' for this application. Whoever looks after Airflow enters the workspace's id"
-        " into the connection's field 'workspace'."
+        f"There is no connection '{conn_id}' for this application. Whoever looks after Airflow enters the workspace's"
+        " id into the connection's field 'workspace'."
     )
     # One answer for what is not there, is nobody's, or cannot be read: it says nothing about internal connections.
     if found is None or found.settings is None or found.team != workspace.team:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Literal
 
-from sqlalchemy import Double, delete, insert, literal, select, update
+from sqlalchemy import Double, and_, delete, insert, literal, select, update
 from sqlalchemy.exc import IntegrityError
 
 from airflow_provider_integry.authorizations.crypto import seal_data, unseal_data
@@ -142,6 +142,9 @@ class LinkStore:
         }
         with self._writing() as connection:
             connection.execute(delete(table).where(table.c.expires_at < epoch_now() - literal(SHOWN_S, Double)))
+            # What was held and never fetched.
+            is_late = and_(table.c.completion_until < epoch_now(), table.c.sealed.is_not(None))
+            connection.execute(update(table).where(is_late).values(sealed=None))
             connection.execute(insert(table).values(row))
         made = self.find(link_id)
         assert made is not None

@@ -12,70 +12,37 @@ holder: whoever has the link is believed. Somebody who is sent another's link wo
 
 from __future__ import annotations
 
-import hmac
 import secrets as random_secrets
 from collections.abc import Callable, Mapping
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Any
 
-from airflow_provider_integry.auth.end_user_identity import check_user_id
-from airflow_provider_integry.authorizations.subject import MAX_NAME
+from airflow_provider_integry.authorizations.connections import FoundConnection
 from airflow_provider_integry.end_users.audit import record_link
 from airflow_provider_integry.end_users.link_store import Binding, Link, LinkStore, digest_of, make_link_id, seal_held
+from airflow_provider_integry.end_users.link_values import (
+    COMPLETION_S,
+    FINISH_S,
+    LIFE_S,
+    MAX_LIFE_S,
+    MIN_LIFE_S,
+    Finished,
+    FinishOutcome,
+    MadeLink,
+    build_finished,
+    check_browser,
+    check_usable,
+    check_user,
+    check_way_back,
+    choose_binding,
+    is_same,
+)
 from airflow_provider_integry.end_users.principals import Admin, Principal
-from airflow_provider_integry.end_users.return_urls import add_query, check_origin, check_return_url
 from airflow_provider_integry.end_users.workspace import Workspace
 from airflow_provider_integry.end_users.workspaces import Directory
-from airflow_provider_integry.errors import (
-    ConnectLinkError,
-    EndUserIdentityError,
-    EndUserNotFoundError,
-    LinkRequestError,
-)
+from airflow_provider_integry.errors import ConnectLinkError, EndUserNotFoundError, LinkRequestError
 from airflow_provider_integry.secret import Secret
 
-FinishOutcome = Literal["connected", "held", "denied", "failed"]
 LINK_PATH = "/integry/public/connect"
-LIFE_S = 900.0
-MAX_LIFE_S = 86_400.0
-MIN_LIFE_S = 30.0
-# Somebody who begins in the last second has this long at the service.
-FINISH_S = 600.0
-# For how long the host application may fetch what is held.
-COMPLETION_S = 300.0
-MAX_STATE = 500
-
-
-class MadeLink(NamedTuple):
-    """A new link.
-
-    Attributes:
-        id: Names it to whoever made it.
-        url: What the end user opens; told once.
-        expires_at: Until when, UTC epoch seconds of the database's clock.
-    """
-
-    id: str
-    url: str
-    expires_at: float
-
-
-class Finished(NamedTuple):
-    """What came of a link.
-
-    Attributes:
-        link: The link as it is now.
-        status: `connected`, `held` until the host application fetches it, `denied` or `failed`.
-        url: Where the browser goes, with `status`, `connected_account_id`, `state` and `code` in its query; None
-            for our own page.
-        origin: Whose page is told by `postMessage`; None for nobody's.
-        message: What the page is told.
-    """
-
-    link: Link
-    status: str
-    url: str | None
-    origin: str | None
-    message: Mapping[str, str | None]
 
 
 class Links:
@@ -92,7 +59,7 @@ class Links:
         self._directory = directory
         self._public_url = public_url
 
-    def make(
+    def make(  # noqa: PLR0913 - what a link says of itself, by name
         self,
         by: Principal | Admin,
         conn_id: str,
@@ -123,17 +90,10 @@ class Links:
             LinkRequestError: Something else is wrong; it says what.
             StoreError: It cannot be kept.
         """
-        workspace = self._find_workspace(by, conn_id, end_user)
-        self._check_user(conn_id, workspace, end_user, account)
-        chosen = _choose_binding(by, workspace, binding)
-        if return_url is not None:
-            check_return_url(return_url, workspace.return_urls, allow_http=workspace.allow_http)
-        if origin is not None:
-            check_origin(origin, workspace.allowed_origins)
-        if chosen == "code" and return_url is None and origin is None:
-            raise LinkRequestError("return_url", "is missing: the code that ends a link of binding 'code' goes there.")
-        if state is not None and (len(state) > MAX_STATE or not state.isprintable()):
-            raise LinkRequestError("state", f"has more than {MAX_STATE} characters, or some that cannot be printed.")
+        found, workspace = self._find_app(by, conn_id, end_user)
+        check_user(found, end_user, account)
+        chosen = choose_binding(by, workspace, binding)
+        check_way_back(workspace, chosen, return_url, origin, state)
         if not MIN_LIFE_S <= life_s <= MAX_LIFE_S:
             raise LinkRequestError("life_s", f"is {life_s:g}; give {MIN_LIFE_S:g} to {MAX_LIFE_S:g} seconds.")
         token, link_id = Secret(random_secrets.token_urlsafe(32)), make_link_id()
@@ -161,7 +121,7 @@ class Links:
         Raises:
             ConnectLinkError: It cannot be used.
         """
-        return _usable(self._store.find_by_token(token) if len(token) <= 100 else None)
+        return check_usable(self._store.find_by_token(token) if len(token) <= 100 else None)
 
     def claim(self, token: str, browser_key: Secret) -> Link:
         """Give a link to a browser; the same one may come back until the link ends.
@@ -180,8 +140,8 @@ class Links:
                 "outcome": "claimed",
             }
             claimed = self._store.change(link, {"browser_digest": None, "revoked_at": None}, values)
-            link = claimed or _usable(self._store.find(link.id))
-        return _of_browser(link, browser_key)
+            link = claimed or check_usable(self._store.find(link.id))
+        return check_browser(link, browser_key)
 
     def find_open(self, link_id: str) -> Link:
         """Return a link by its id, for pages that check the browser in the next step, and change nothing.
@@ -189,7 +149,7 @@ class Links:
         Raises:
             ConnectLinkError: It cannot be used.
         """
-        return _usable(self._store.find(link_id) if len(link_id) <= 40 else None)
+        return check_usable(self._store.find(link_id) if len(link_id) <= 40 else None)
 
     def resume(self, link_id: str, browser_key: Secret) -> Link:
         """Return a link that this browser has taken, while something can still be begun with it.
@@ -197,7 +157,7 @@ class Links:
         Raises:
             ConnectLinkError: It cannot be used, or not in this browser.
         """
-        return _of_browser(_usable(self._store.find(link_id)), browser_key)
+        return check_browser(check_usable(self._store.find(link_id)), browser_key)
 
     def prove(self, link_id: str, browser_key: Secret, principal: Principal) -> Link:
         """Note that this browser has come back from the login as somebody.
@@ -212,7 +172,7 @@ class Links:
         link = self.resume(link_id, browser_key)
         workspace = principal.workspace
         is_same = (workspace.conn_id, workspace.team) == (link.workspace, link.team_name)
-        if not is_same or principal.end_user is None or not _same(principal.end_user, link.end_user):
+        if not is_same or principal.end_user is None or not is_same(principal.end_user, link.end_user):
             raise ConnectLinkError("other_user")
         if link.proved_at is not None:
             return link
@@ -278,13 +238,13 @@ class Links:
         if link is None:
             raise ConnectLinkError("unknown")
         if browser_key is not None:
-            _of_browser(link, browser_key)
+            check_browser(link, browser_key)
         if outcome in ("connected", "held"):
             return self._end(link, outcome, connected_id)
         changed = self._store.change(link, {"done_at": None}, {"outcome": outcome, "message": message})
         if changed is None:
             raise ConnectLinkError("used")
-        return _build_finished(changed, None)
+        return build_finished(changed, None)
 
     def hold_form(self, link: Link, held: Mapping[str, Any]) -> Finished:
         """End a link, and keep what was typed, encrypted, until the host application fetches it.
@@ -303,7 +263,7 @@ class Links:
         link = self._store.find(link_id)
         if link is None:
             raise ConnectLinkError("unknown")
-        return _build_finished(_of_browser(link, browser_key), None)
+        return build_finished(check_browser(link, browser_key), None)
 
     def find(self, by: Principal, link_id: str) -> Link:
         """Return a link of a host application; an end user sees those that are for it.
@@ -315,7 +275,7 @@ class Links:
         place = (by.workspace.conn_id, by.workspace.team)
         if link is None or (link.workspace, link.team_name) != place:
             raise EndUserNotFoundError("link")
-        if by.end_user is not None and not _same(by.end_user, link.end_user):
+        if by.end_user is not None and not is_same(by.end_user, link.end_user):
             raise EndUserNotFoundError("link")
         return link
 
@@ -352,7 +312,7 @@ class Links:
         if taken is None:
             raise EndUserNotFoundError("code")
         who = by.end_user if by.end_user is not None else end_user
-        return taken, who is not None and _same(who, link.end_user)
+        return taken, who is not None and is_same(who, link.end_user)
 
     def settle(self, link: Link, status: FinishOutcome, connected_id: str | None, message: str | None = None) -> None:
         """Note what came of what a link held; nothing is held any more."""
@@ -363,37 +323,20 @@ class Links:
 
     # -- inside ------------------------------------------------------------------------------------
 
-    def _find_workspace(self, by: Principal | Admin, conn_id: str, end_user: str) -> Workspace:
+    def _find_app(self, by: Principal | Admin, conn_id: str, end_user: str) -> tuple[FoundConnection, Workspace]:
         found = self._directory.find_app(conn_id)
         named = found.settings.end_users.workspace if found and found.settings else None
         workspace = self._directory.find(named) if named else None
-        is_whole = workspace is not None and found is not None and workspace.team == found.team
+        if found is not None and workspace is not None and workspace.team == found.team:
+            if isinstance(by, Admin):
+                return found, workspace
+            is_own = (workspace.conn_id, workspace.team) == (by.workspace.conn_id, by.workspace.team)
+            if is_own and (by.end_user is None or is_same(by.end_user, end_user)):
+                return found, workspace
         if isinstance(by, Admin):
-            if workspace is None or not is_whole:
-                problem = "names no workspace; fill in its field 'workspace', with a connection of the same team."
-                raise LinkRequestError("conn_id", f"'{conn_id}' {problem}")
-            return workspace
-        own = (by.workspace.conn_id, by.workspace.team)
-        if workspace is None or not is_whole or (workspace.conn_id, workspace.team) != own:
-            raise EndUserNotFoundError("app")
-        if by.end_user is not None and not _same(by.end_user, end_user):
-            raise EndUserNotFoundError("app")
-        return workspace
-
-    def _check_user(self, conn_id: str, workspace: Workspace, end_user: str, account: str | None) -> None:
-        try:
-            check_user_id(end_user)
-        except EndUserIdentityError as error:
-            raise LinkRequestError("end_user", f"cannot be used: {error.detail}.") from None
-        if account is None:
-            return
-        app = self._directory.find_app(conn_id)
-        if app is None or app.settings is None or not app.settings.end_users.has_several:
-            raise LinkRequestError("account", "cannot be given: the connection allows one account per user.")
-        if not 1 <= len(account) <= MAX_NAME or not account.isprintable() or account.startswith("ca_"):
-            raise LinkRequestError(
-                "account", f"must be 1 to {MAX_NAME} printable characters, not beginning with 'ca_'."
-            )
+            problem = "names no workspace; fill in its field 'workspace', with a connection of the same team."
+            raise LinkRequestError("conn_id", f"'{conn_id}' {problem}")
+        raise EndUserNotFoundError("app")
 
     def _find_public_url(self) -> str:
         url = self._public_url()
@@ -419,51 +362,7 @@ class Links:
         if changed is None:
             raise ConnectLinkError("used" if link.revoked_at is None else "revoked")
         record_link(f"link_{outcome}", changed)
-        return _build_finished(changed, code)
+        return build_finished(changed, code)
 
 
-def _choose_binding(by: Principal | Admin, workspace: Workspace, binding: Binding | None) -> Binding:
-    if binding is None:
-        return "login" if workspace.login_url else "code"
-    if binding not in get_args(Binding):
-        raise LinkRequestError("binding", f"is '{binding[:20]}'; use one of: {', '.join(get_args(Binding))}.")
-    if binding == "login" and not workspace.login_url:
-        raise LinkRequestError("binding", "is 'login', and the workspace has no login URL.")
-    if binding == "holder" and not isinstance(by, Admin):
-        raise LinkRequestError("binding", "is 'holder', which only somebody who may edit the connection may choose.")
-    return binding
-
-
-def _usable(link: Link | None) -> Link:
-    if link is None:
-        raise ConnectLinkError("unknown")
-    if link.revoked_at is not None:
-        raise ConnectLinkError("revoked")
-    if link.done_at is not None:
-        raise ConnectLinkError("used")
-    if link.is_expired:
-        raise ConnectLinkError("expired")
-    return link
-
-
-def _of_browser(link: Link, browser_key: Secret) -> Link:
-    if not hmac.compare_digest(link.browser_digest or "", digest_of("browser", browser_key.reveal())):
-        raise ConnectLinkError("other_browser")
-    return link
-
-
-def _same(left: str, right: str) -> bool:
-    """Compare as opaque texts: no folding, no trimming, no numbers for digits."""
-    return left.encode("utf-8", "surrogatepass") == right.encode("utf-8", "surrogatepass")
-
-
-def _build_finished(link: Link, code: Secret | None) -> Finished:
-    told = {
-        "status": link.status,
-        "connected_account_id": link.connected_id,
-        "state": link.state,
-        "code": code.reveal() if code else None,
-    }
-    url = add_query(link.return_url, told) if link.return_url else None
-    message = {"type": "integry.connect", "link": link.id, "conn_id": link.conn_id, **told}
-    return Finished(link, link.status, url, link.origin, message)
+__all__ = ["Finished", "Links", "MadeLink"]

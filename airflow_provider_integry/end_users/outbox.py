@@ -18,7 +18,7 @@ from datetime import datetime, timezone
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
-from sqlalchemy import Double, delete, insert, literal, select, update
+from sqlalchemy import Double, delete, func, insert, literal, select, update
 
 from airflow_provider_integry.auth.wire import HttpRequest, HttpResponse
 from airflow_provider_integry.authorizations.database_errors import database_errors
@@ -132,6 +132,13 @@ class Outbox:
                 tried += 1
                 delivered += yield from self._send(event)
         return delivered
+
+    def read_wait(self) -> float | None:
+        """Return in how many seconds the next event is due; None where there is none."""
+        query = select(func.min(table.c.due_at) - epoch_now())
+        with database_errors(), self._get_engine().connect() as connection:
+            found = connection.execute(query).scalar()
+        return None if found is None else float(found)
 
     # -- inside ------------------------------------------------------------------------------------
 

@@ -1,35 +1,25 @@
 """The use cases of host applications and their users: see, connect, try, disconnect, choose and migrate accounts.
 
-What a principal may not see does not exist: the error is the same as for what is not there. A host application
-sees the end users of the connections that name its workspace; an end user sees itself.
+A host application sees the end users of the connections that name its workspace; an end user sees itself.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import partial
 from typing import NamedTuple, Protocol
 
-from airflow_provider_integry.auth.readiness import Readiness
-from airflow_provider_integry.authorizations.accounts import Located, locate_many
 from airflow_provider_integry.authorizations.check import CheckResult, check_authorization
 from airflow_provider_integry.authorizations.connections import FoundConnection
-from airflow_provider_integry.authorizations.crypto import seal_data, unseal_data
 from airflow_provider_integry.authorizations.entered import account_fields, store_entered
-from airflow_provider_integry.authorizations.grant import Authorization, AuthorizationKey
+from airflow_provider_integry.authorizations.grant import Authorization
 from airflow_provider_integry.authorizations.journal import Journal
 from airflow_provider_integry.authorizations.refresh import Events, Refresher
 from airflow_provider_integry.authorizations.revoke import RevokeOutcome, revoke_authorization
 from airflow_provider_integry.authorizations.steps import Do, Steps
 from airflow_provider_integry.authorizations.store import AuthorizationStore
-from airflow_provider_integry.authorizations.subject import check_names
 from airflow_provider_integry.end_users.accounts import (
-    App,
     ConnectedAccount,
-    Page,
-    build_account,
-    build_app,
-    defaults_of,
     find_subject,
     key_of,
 )
@@ -46,20 +36,14 @@ from airflow_provider_integry.end_users.link_store import Link
 from airflow_provider_integry.end_users.links import Finished, Links
 from airflow_provider_integry.end_users.outbox import Outbox
 from airflow_provider_integry.end_users.principals import Principal
+from airflow_provider_integry.end_users.reading import MAX_PAGE, MAX_STATUSES, Reader
 from airflow_provider_integry.end_users.workspaces import Directory
 from airflow_provider_integry.errors import (
     EndUserNotFoundError,
     ImplicitAuthorizationError,
     IntegryError,
-    NotAuthorizedError,
-    UnreadableGrantError,
 )
 from airflow_provider_integry.secret import Secret
-
-MAX_PAGE = 500
-MAX_STATUSES = 500
-# Rows that one question looks at, however few of them fit it.
-_MOST_ROWS = 5000
 
 
 class HeldGrants(Protocol):
@@ -85,134 +69,12 @@ class Parts(NamedTuple):
     outbox: Outbox
 
 
-class EndUsers:
+class EndUsers(Reader):
     """Answers host applications and their users. Methods block, but for those that return `Steps`."""
 
     def __init__(self, parts: Parts) -> None:
+        super().__init__(parts.store, parts.directory)
         self._parts = parts
-        self._store = parts.store
-        self._directory = parts.directory
-
-    # -- apps --------------------------------------------------------------------------------------
-
-    def apps(self, by: Principal, *, listed_only: bool = False) -> list[App]:
-        """Return what can be connected, by name.
-
-        Args:
-            by: Who asks.
-            listed_only: Whether to leave out what the marketplace does not show.
-        """
-        host = by.workspace.host_connection
-        found = [build_app(one, host) for one in self._directory.list_apps(by.workspace).values()]
-        shown = [one for one in found if one is not None and (one.is_listed or not listed_only)]
-        return sorted(shown, key=lambda one: (one.name.casefold(), one.conn_id))
-
-    def app(self, by: Principal, conn_id: str) -> App:
-        """Return one of them, as it is now.
-
-        Raises:
-            EndUserNotFoundError: There is none.
-        """
-        app = build_app(self.find_app(by, conn_id), by.workspace.host_connection)
-        if app is None:
-            raise EndUserNotFoundError("app")
-        return app
-
-    def find_app(self, by: Principal, conn_id: str) -> FoundConnection:
-        """Return a connection of the workspace.
-
-        Raises:
-            EndUserNotFoundError: There is none.
-        """
-        found = self._directory.find_app(conn_id)
-        own = found.settings.end_users.workspace if found and found.settings else None
-        if found is None or own != by.workspace.conn_id or found.team != by.workspace.team:
-            raise EndUserNotFoundError("app")
-        return found
-
-    # -- accounts ----------------------------------------------------------------------------------
-
-    def accounts(
-        self,
-        by: Principal,
-        *,
-        conn_id: str | None = None,
-        end_user: str | None = None,
-        readiness: Readiness | None = None,
-        after: str | None = None,
-        limit: int = 100,
-    ) -> Page:
-        """Return accounts in the order in which they were first connected.
-
-        Args:
-            by: Who asks.
-            conn_id: Only of this connection.
-            end_user: Only of this end user.
-            readiness: Only those that stand like this; None for all that are not revoked.
-            after: `next` of the part before.
-            limit: Most accounts, 1 to 500.
-        Raises:
-            EndUserNotFoundError: There is no such connection or page, or the end user is another one.
-        """
-        apps = self._directory.list_apps(by.workspace)
-        if conn_id is not None:
-            apps = {conn_id: self.find_app(by, conn_id)}
-        end_user = self._narrow(by, end_user)
-        position, limit = self._read_position(by, after), max(1, min(limit, MAX_PAGE))
-        state = {Readiness.REVOKED: "revoked", Readiness.READY: "active"}.get(readiness) if readiness else None
-        items: list[ConnectedAccount] = []
-        looked = 0
-        while apps and looked < _MOST_ROWS:
-            rows = self._store.page(sorted(apps), end_user=end_user, state=state, after_id=position, limit=limit)
-            looked += len(rows)
-            for row, account in zip(rows, self._describe(by, rows, apps), strict=True):
-                position = row.id
-                if account is not None and _fits(account, readiness):
-                    items.append(account)
-                if len(items) == limit:
-                    break
-            is_cut = len(items) == limit and bool(rows) and position != rows[-1].id
-            if len(rows) < limit and not is_cut:
-                return Page(items, None)
-            if len(items) == limit:
-                break
-        return Page(items, self._write_position(by, position) if apps else None)
-
-    def account(self, by: Principal, account_id: str) -> ConnectedAccount:
-        """Return one account, whatever its readiness.
-
-        Raises:
-            EndUserNotFoundError: There is none, or not for the one who asks.
-        """
-        row, found = self._find(by, account_id)
-        return self._build(found, row)
-
-    def statuses(self, by: Principal, asked: Sequence[tuple[str, str, str | None]]) -> list[ConnectedAccount | None]:
-        """Return what calls for some end users would use, in one query (and a second one for replaced accounts).
-
-        Args:
-            by: Who asks.
-            asked: Connection, end user, and account or its public id, None for the default; at most 500.
-        Returns:
-            The accounts in the same order; None where there is none, or not for the one who asks.
-        """
-        apps = self._directory.list_apps(by.workspace)
-        keys = []
-        numbers = []
-        for number, (conn_id, end_user, account) in enumerate(asked[:MAX_STATUSES]):
-            if conn_id in apps and by.end_user in (None, end_user):
-                key = key_of(apps[conn_id], end_user, account)
-                if _can_be_kept(key):
-                    keys.append(key)
-                    numbers.append(number)
-        answers: list[ConnectedAccount | None] = [None] * len(asked)
-        located = locate_many(self._store, keys) if keys else []
-        for number, one in zip(numbers, located, strict=True):
-            row = one.row if isinstance(one, Located) else None
-            if row is not None and row.state != "revoked":
-                # Whatever names it: it is what is used.
-                answers[number] = build_account(apps[row.conn_id], row, None)
-        return answers
 
     # -- changes -----------------------------------------------------------------------------------
 
@@ -277,7 +139,9 @@ class EndUsers:
         Args:
             by: Who asks.
             end_user: For whom.
-            api_key, auth_id, extras: As `map_app_auth` has them.
+            api_key: The credential.
+            auth_id: The account's name at the service, where a form has a user name.
+            extras: Further fields by name.
         Raises:
             ImplicitAuthorizationError: There is no host connection, or the credential is not taken.
             TransportError, StoreError: As for `create`.
@@ -374,7 +238,7 @@ class EndUsers:
             EndUserNotFoundError: There is no such account.
             AccountMoveError: They are of different connections or end users, or the new one is revoked.
         """
-        before, found = yield Do(partial(self._find, by, from_id))
+        before, _ = yield Do(partial(self._find, by, from_id))
         after, _ = yield Do(partial(self._find, by, to_id))
         yield Do(partial(redirect, self._store, before, after))
         if before.state != "revoked":
@@ -424,64 +288,5 @@ class EndUsers:
             )
         )
 
-    def _narrow(self, by: Principal, end_user: str | None) -> str | None:
-        """Return the end user that is asked about; an end user asks about itself."""
-        if by.end_user is None:
-            return end_user
-        if end_user is not None and end_user != by.end_user:
-            raise EndUserNotFoundError("account")
-        return by.end_user
 
-    def _find(self, by: Principal, account_id: str) -> tuple[Authorization, FoundConnection]:
-        row = self._store.find_by_public_id(account_id) if len(account_id) <= 40 else None
-        if row is None or row.end_user is None or not row.is_grant or by.end_user not in (None, row.end_user):
-            raise EndUserNotFoundError("account")
-        try:
-            found = self.find_app(by, row.conn_id)
-        except EndUserNotFoundError:
-            raise EndUserNotFoundError("account") from None
-        if row.team_name != found.team:
-            raise EndUserNotFoundError("account")
-        return row, found
-
-    def _build(self, found: FoundConnection, row: Authorization) -> ConnectedAccount:
-        default = row if row.account is None else self._store.find(key_of(found, row.end_user or "", None).digest)
-        return build_account(found, row, default)
-
-    def _describe(
-        self, by: Principal, rows: Sequence[Authorization], apps: Mapping[str, FoundConnection]
-    ) -> list[ConnectedAccount | None]:
-        named = [row for row in rows if row.account is not None and row.end_user is not None]
-        digests = {key_of(apps[row.conn_id], row.end_user or "", None).digest for row in named}
-        defaults = defaults_of(rows, self._store.find_many(sorted(digests)) if digests else {})
-        return [
-            build_account(apps[row.conn_id], row, default) if self._may_see(by, row) else None
-            for row, default in zip(rows, defaults, strict=True)
-        ]
-
-    def _may_see(self, by: Principal, row: Authorization) -> bool:
-        return row.end_user is not None and row.team_name == by.workspace.team and by.end_user in (None, row.end_user)
-
-    def _write_position(self, by: Principal, row_id: int) -> str:
-        # Encrypted: numbers of rows tell how many accounts other host applications have.
-        return seal_data({"after": row_id}, f"page-{by.workspace.conn_id}")
-
-    def _read_position(self, by: Principal, text: str | None) -> int:
-        if text is None:
-            return 0
-        try:
-            return int(unseal_data(text, f"page-{by.workspace.conn_id}")["after"])
-        except (UnreadableGrantError, KeyError, ValueError, TypeError):
-            raise EndUserNotFoundError("page") from None
-
-
-def _fits(account: ConnectedAccount, readiness: Readiness | None) -> bool:
-    return account.readiness is readiness if readiness else account.readiness is not Readiness.REVOKED
-
-
-def _can_be_kept(key: AuthorizationKey) -> bool:
-    try:
-        check_names(key)
-    except NotAuthorizedError:
-        return False
-    return True
+__all__ = ["MAX_PAGE", "MAX_STATUSES", "EndUsers", "HeldGrants", "Parts"]

@@ -13,6 +13,7 @@ from starlette.staticfiles import StaticFiles
 
 from airflow_provider_integry import __version__
 from airflow_provider_integry.authorizations.broker import Broker
+from airflow_provider_integry.end_users.local import local_outbox
 from airflow_provider_integry.errors import IntegryError
 from airflow_provider_integry.web.api import triggers
 from airflow_provider_integry.web.api.openapi import complete_document
@@ -23,6 +24,7 @@ from airflow_provider_integry.web.pages.rendering import render_login, render_re
 from airflow_provider_integry.web.public import callback, connect, done, entering, marketplace, sign_on, webhooks
 from airflow_provider_integry.web.public import rendering as public
 from airflow_provider_integry.web.refusals import PageError
+from airflow_provider_integry.web.telling import TellsHosts
 
 log = logging.getLogger(__name__)
 _STATIC = Path(__file__).parent / "static"
@@ -61,6 +63,7 @@ def build_app() -> FastAPI:
     app.add_exception_handler(IntegryError, _fail)
     app.add_exception_handler(StarletteHTTPException, _explain)
     app.add_middleware(SafeHeaders)
+    app.add_middleware(TellsHosts, outbox=local_outbox())
 
     @app.get("/health")
     async def health(response: Response) -> Health:

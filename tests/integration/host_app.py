@@ -30,7 +30,8 @@ from airflow_provider_integry.settings import RawConnection
 
 PUBLIC_URL = "https://connect.example.com"
 SECRETS = {"acme": "a" * 40, "globex": "g" * 40}
-GOOD_KEYS = ("good-key", "other-key", "third-key")
+# Keys, and the names of their accounts: an answer that tells the key itself is blanked.
+GOOD_KEYS = {"good-key": "ada", "other-key": "grace", "third-key": "joan"}
 
 
 def who_am_i(received: Any) -> Any:
@@ -38,7 +39,7 @@ def who_am_i(received: Any) -> Any:
     key = (received.headers.get("Authorization") or "").removeprefix("Bearer ")
     if key not in GOOD_KEYS:
         return to_json({"message": "unknown key"}, 401)
-    return to_json({"id": f"id-{key}", "name": f"Account of {key}"})
+    return to_json({"id": f"id-{GOOD_KEYS[key]}", "name": GOOD_KEYS[key].title()})
 
 
 class HostApps:

@@ -89,7 +89,7 @@ def test_a_passed_credential_is_stored_at_once_with_the_account_that_it_belongs_
     made = apps.connect("u1")
 
     assert (made.conn_id, made.end_user, made.account, made.readiness) == ("crm", "u1", None, Readiness.READY)
-    assert (made.account_id, made.account_name, made.is_default) == ("id-good-key", "Account of good-key", True)
+    assert (made.account_id, made.account_name, made.is_default) == ("id-ada", "Ada", True)
     assert made.id.startswith("ca_")
     assert len(made.id) == 35
     assert apps.entered("u1") == "good-key"
@@ -100,7 +100,7 @@ def test_a_second_one_takes_the_place_of_the_first_and_keeps_its_id(apps):
     first = apps.connect("u1")
     second = apps.connect("u1", "other-key")
 
-    assert (second.id, second.account_id) == (first.id, "id-other-key")
+    assert (second.id, second.account_id) == (first.id, "id-grace")
     assert apps.entered("u1") == "other-key"
     assert len(apps.service.accounts(apps.host()).items) == 1
 
@@ -108,7 +108,7 @@ def test_a_second_one_takes_the_place_of_the_first_and_keeps_its_id(apps):
 def test_the_credential_for_the_host_application_itself_needs_no_name_of_a_connection(apps):
     made = run_steps(apps.service.create_implicit(apps.user("u1"), "u1", Secret("good-key"), auth_id="ada"))
 
-    assert (made.conn_id, made.account_id) == ("own", "id-good-key")
+    assert (made.conn_id, made.account_id) == ("own", "id-ada")
     apps.put_workspace("acme", host_connection=None)
     with pytest.raises(ImplicitAuthorizationError) as caught:
         run_steps(apps.service.create_implicit(apps.user("u1"), "u1", Secret("good-key")))
@@ -360,11 +360,11 @@ def test_one_of_several_accounts_is_the_default_one(apps):
         (found,) = apps.service.statuses(host, [("crm", "u1", None)])
         return found.account_id
 
-    assert (first.is_default, work.is_default, used()) == (True, False, "id-good-key")
+    assert (first.is_default, work.is_default, used()) == (True, False, "id-ada")
     assert apps.service.set_default(host, work.id).is_default
-    assert (apps.service.account(host, first.id).is_default, used()) == (False, "id-other-key")
+    assert (apps.service.account(host, first.id).is_default, used()) == (False, "id-grace")
     assert apps.service.set_default(apps.user("u1"), first.id).is_default
-    assert (apps.service.account(host, work.id).is_default, used()) == (False, "id-good-key")
+    assert (apps.service.account(host, work.id).is_default, used()) == (False, "id-ada")
 
 
 def test_a_named_account_can_be_the_default_where_there_is_no_other(apps):
@@ -386,7 +386,7 @@ def test_a_new_account_takes_the_place_of_an_old_one_wherever_that_is_named(apps
 
     assert (moved.id, moved.is_default) == (new.id, True)
     used = apps.service.statuses(host, [("crm", "u1", None), ("crm", "u1", "new"), ("crm", "u1", old.id)])
-    assert [one.account_id for one in used] == ["id-other-key"] * 3
+    assert [one.account_id for one in used] == ["id-grace"] * 3
     assert apps.entered("u1") is None
 
 
@@ -400,9 +400,9 @@ def test_migrations_one_after_the_other_lead_to_the_last_account_at_once(apps):
     run_steps(apps.service.migrate(host, made["b"].id, made["c"].id))
 
     used = apps.service.statuses(host, [("crm", "u1", name) for name in (None, "a", "b", "c")])
-    assert [one.account_id for one in used] == ["id-third-key"] * 4
+    assert [one.account_id for one in used] == ["id-joan"] * 4
     with apps.engine.connect() as database:
-        pointing = database.execute(text(f"SELECT DISTINCT use_account FROM {authorization.name}")).scalars()  # noqa: S608
+        pointing = database.execute(text(f"SELECT DISTINCT use_account FROM {authorization.name}")).scalars()
         assert set(pointing) == {"c", None}
 
 
