@@ -103,3 +103,18 @@ def webhook_event_bytes() -> int:
 def webhook_days() -> int:
     """Return for how many days deliveries are kept, and replays known."""
     return int(conf.getint(SECTION, "webhook_days", fallback=30))
+
+
+def api_requests_per_minute() -> int:
+    """Return how many requests of one host application an API server takes in a minute; 0 for no limit."""
+    return int(conf.getint(SECTION, "api_requests_per_minute", fallback=3000))
+
+
+def api_user_requests_per_minute() -> int:
+    """Return how many requests of one end user an API server takes in a minute; 0 for no limit."""
+    return int(conf.getint(SECTION, "api_user_requests_per_minute", fallback=120))
+
+
+def api_address_requests_per_minute() -> int:
+    """Return how many requests from one address an API server takes in a minute; 0 for no limit."""
+    return int(conf.getint(SECTION, "api_address_requests_per_minute", fallback=6000))

@@ -92,6 +92,33 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "example": "acme_workspace",
         "default": "",
     },
+    "api_requests_per_minute": {
+        "description": (
+            "Most requests in a minute that each API server takes of one host application; 0 for no limit. The API for"
+            " host applications answers 429 to more."
+        ),
+        "version_added": "0.2.0",
+        "type": "integer",
+        "example": None,
+        "default": "3000",
+    },
+    "api_user_requests_per_minute": {
+        "description": "The same for one end user of a host application, whose requests come from a browser.",
+        "version_added": "0.2.0",
+        "type": "integer",
+        "example": None,
+        "default": "120",
+    },
+    "api_address_requests_per_minute": {
+        "description": (
+            "The same for one address, or one IPv6 network of 64 bits, whoever asks. Behind a proxy all addresses are"
+            " the proxy's, unless the API server is told to trust what it says of them (FORWARDED_ALLOW_IPS)."
+        ),
+        "version_added": "0.2.0",
+        "type": "integer",
+        "example": None,
+        "default": "6000",
+    },
     "max_webhook_bytes": {
         "description": "Most bytes of one delivery of a webhook. A larger one is refused before it is read.",
         "version_added": "0.1.0",

@@ -23,6 +23,8 @@ from airflow_provider_integry.web.pages import actions, authorizations, consent,
 from airflow_provider_integry.web.pages.rendering import render_login, render_refusal
 from airflow_provider_integry.web.public import callback, connect, done, entering, marketplace, sign_on, webhooks
 from airflow_provider_integry.web.public import rendering as public
+from airflow_provider_integry.web.public.api import routes as host_api
+from airflow_provider_integry.web.public.api import script
 from airflow_provider_integry.web.refusals import PageError
 from airflow_provider_integry.web.telling import TellsHosts
 
@@ -53,7 +55,7 @@ def build_app() -> FastAPI:
     broker = Broker()
     app.include_router(build_router(broker))
     app.include_router(triggers.build_router(broker))
-    for pages in (authorizations, consent, actions, task_link, callback, webhooks):
+    for pages in (authorizations, consent, actions, task_link, callback, webhooks, host_api, script):
         app.include_router(pages.build_router())
     for pages in (marketplace, sign_on, connect, entering, done):
         app.include_router(pages.build_router())
