@@ -45,6 +45,8 @@ def customers(folder: Path, *, prefix: str = "", **options: str) -> Iterator[Sim
     """
     with ExitStack() as stack:
         api = ConsentApi(ConsentClient("app", CLIENT_SECRET), rotation="strict", latency_s=0.0)
+        # Pushed parameters would not be in the addresses that are looked at.
+        api.unoffered = frozenset({"pushed_authorization_request_endpoint"})
         keys, host = KeyApi(), HostApplication()
         crm, notes, app = (stack.enter_context(LiveServer(one.build())) for one in (api, keys, host))
         connections = build_connections(crm.url, notes.url, app.url)
