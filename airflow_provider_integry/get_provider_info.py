@@ -87,7 +87,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
             "Ids of workspace connections, separated by commas, that are kept in a secrets backend. Those in Airflow's"
             " database and in the environment of the API servers are found without it."
         ),
-        "version_added": "0.2.0",
+        "version_added": "0.1.0",
         "type": "string",
         "example": "acme_workspace",
         "default": "",

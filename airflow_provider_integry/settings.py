@@ -30,7 +30,7 @@ from airflow_provider_integry.auth_settings import (
     read_headers,
 )
 from airflow_provider_integry.connection_fields import Field
-from airflow_provider_integry.connection_types import CONNECTION_TYPES_BY_NAME, ConnectionType
+from airflow_provider_integry.connection_types import CONNECTION_TYPES_BY_NAME, WORKSPACE_TYPE, ConnectionType
 from airflow_provider_integry.errors import (
     ConnectionConfigError,
     CredentialFormatError,
@@ -311,6 +311,9 @@ def _find_type(raw: RawConnection) -> ConnectionType:
     name = (raw.conn_type or "").strip().lower().replace("-", "_")
     if found := CONNECTION_TYPES_BY_NAME.get(name):
         return found
+    if name == WORKSPACE_TYPE.name:
+        problem = "is a workspace, which is no API; name one of the connections that belong to it"
+        raise UnknownConnectionTypeError(raw.conn_id, "conn_type", problem)
     close = difflib.get_close_matches(name, CONNECTION_TYPES_BY_NAME, n=1)
     hint = f"; did you mean '{close[0]}'?" if close else "."
     raise UnknownConnectionTypeError(

@@ -99,6 +99,21 @@ def locate_many(store: AuthorizationStore, keys: Sequence[AuthorizationKey]) -> 
     return [one for one in found if one is not None]
 
 
+def resolve_id(store: AuthorizationStore, key: AuthorizationKey) -> AuthorizationKey:
+    """Return what an authorization is kept under that may be named by its public id; nothing is followed.
+
+    Raises:
+        NotAuthorizedError: It is named by a public id that is not this end user's, or nobody's.
+        StoreError: The row cannot be read.
+    """
+    if not key.has_id or key.account is None:
+        return key
+    row = store.find_by_public_id(key.account)
+    if row is None or not _is_theirs(row, key):
+        raise explain_unknown(key)
+    return key._replace(account=row.account)
+
+
 def explain_unknown(key: AuthorizationKey) -> NotAuthorizedError:
     """Return the error for a public id that means no authorization of this connection and end user."""
     reason = f"there is no connected account '{key.account}' of this connection and end user."

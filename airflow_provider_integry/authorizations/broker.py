@@ -46,7 +46,7 @@ from airflow_provider_integry.authorizations.refresh import HandedOut, Refresher
 from airflow_provider_integry.authorizations.rows import explain, is_settled
 from airflow_provider_integry.authorizations.status import build_status
 from airflow_provider_integry.authorizations.steps import arun_steps, run_in_thread
-from airflow_provider_integry.authorizations.subject import Subject, build_subject, is_brokered, is_served
+from airflow_provider_integry.authorizations.subject import Subject, build_subject, is_brokered, is_kept, is_served
 from airflow_provider_integry.errors import (
     ConfigurationError,
     IntegryError,
@@ -139,9 +139,7 @@ class Broker:
             if error.is_genuine:
                 raise
             return None
-        if known is None or any_type:
-            return known
-        return known if is_served(known.settings, claims.get("end_user"), claims.get("account")) else None
+        return known if known is None or any_type or _serves(known, claims) else None
 
     async def grant(self, known: KnownConnection, asked: PermitRequest) -> PermitAnswer:
         """Grant a permit to send requests, or take one back; nobody waits in here."""
@@ -152,10 +150,9 @@ class Broker:
     async def _locate_permit(self, known: KnownConnection, asked: PermitRequest) -> AuthorizationKey:
         """Return the authorization whose limits count: one account has one, by whatever name it is asked for."""
         key = AuthorizationKey(known.settings.conn_id, known.team, asked.end_user, asked.account)
-        if not is_served(known.settings, asked.end_user, asked.account):
+        if not is_kept(known.settings, asked.end_user, asked.account):
             return key
-        located = await self.locate(build_subject(known.settings, key), known.settings)
-        return located.subject.key._replace(kind="grant")
+        return (await self.locate(build_subject(known.settings, key), known.settings)).subject.key
 
     async def locate(self, subject: Subject, settings: ConnectionSettings) -> LocatedSubject:
         """Return the authorization whose credentials are used for the one that is asked for.
@@ -339,6 +336,20 @@ def _build_status(subject: Subject, settings: ConnectionSettings, found: Located
     if isinstance(found, NotAuthorizedError):
         return Status(str(Readiness.PENDING), str(found))
     return build_status(subject if found.key == subject.key else build_subject(settings, found.key), found.row)
+
+
+def _serves(known: KnownConnection, claims: dict[str, str]) -> bool:
+    """Return whether there is something to hand out to whoever has proved that they may use a connection."""
+    end_user, account = claims.get("end_user"), claims.get("account")
+    if known.settings.takes_entered(end_user, account) and known.team is not None and not known.settings.secrets:
+        # Another team's tasks know as much of it as its own: they could prove the same.
+        log.warning(
+            "Connection %r has no secret of its own, so tasks of other teams could use its end users' credentials, and"
+            " none gets any. Fill in one of its secret fields, such as 'webhook_secret'.",
+            known.settings.conn_id,
+        )
+        return False
+    return is_served(known.settings, end_user, account)
 
 
 def _is_worth_a_second_look(known: KnownConnection) -> bool:

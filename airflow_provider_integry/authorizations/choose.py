@@ -16,6 +16,7 @@ from airflow_provider_integry.authorizations.subject import (
     build_subject,
     check_names,
     is_brokered,
+    is_kept,
     is_served,
 )
 from airflow_provider_integry.authorizations.supply import EndpointSupplier, Supplied, Supplier
@@ -78,15 +79,6 @@ def check_end_user(settings: ConnectionSettings, end_user: str | None, account: 
         reason = f"a connection of type '{settings.conn_type}' has one account; leave end_user and account empty."
         raise NotAuthorizedError(settings.conn_id, end_user, reason)
     build_subject(settings, AuthorizationKey(settings.conn_id, None, end_user, account))
-
-
-def is_kept(settings: ConnectionSettings, end_user: str | None = None, account: str | None = None) -> bool:
-    """Return whether an authorization's readiness is decided by what is kept, rather than by its connection."""
-    if settings.takes_entered(end_user, account):
-        return True
-    if not is_brokered(settings):
-        return False
-    return build_subject(settings, AuthorizationKey(settings.conn_id)).is_grant
 
 
 def find_link(settings: ConnectionSettings, end_user: str | None, account: str | None) -> str | None:

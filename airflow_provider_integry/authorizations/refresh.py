@@ -188,7 +188,8 @@ class Refresher:
                 "its client id, endpoints or base URL were changed after it was authorized. Undo the change, or"
                 " authorize it again."
             )
-            raise NotAuthorizedError(subject.key.conn_id, subject.key.end_user, reason, _link(subject))
+            link = _link(subject) if subject.has_consent else None
+            raise NotAuthorizedError(subject.key.conn_id, subject.key.end_user, reason, link)
         return row
 
     def read_secrets(self, row: Authorization) -> GrantSecrets:

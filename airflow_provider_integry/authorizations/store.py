@@ -62,9 +62,9 @@ class AuthorizationStore:
         """Return the authorizations that there are, by public name."""
         with self._reading() as connection:
             rows = connection.execute(_select().where(table.c.public_id.in_(public_ids)))
-            found = [row for one in rows if (row := _build(one))]
+            found = {row.public_id: row for one in rows if (row := _build(one))}
         # Once more, by exact names: databases may take two names for the same.
-        return {row.public_id: row for row in found if row.public_id in public_ids}
+        return {name: row for name, row in found.items() if name is not None and name in public_ids}
 
     def page(
         self,

@@ -65,6 +65,11 @@ class Subject:
         return hashlib.sha256(self.seed.reveal().encode("utf-8", "surrogatepass")).hexdigest() if self.seed else None
 
     @property
+    def is_entered(self) -> bool:
+        """Whether somebody enters credentials, rather than being asked for consent."""
+        return isinstance(self.settings, Entered)
+
+    @property
     def has_consent(self) -> bool:
         """Whether somebody can be sent to a consent page for it."""
         settings = self.settings
@@ -83,6 +88,15 @@ def is_brokered(settings: ConnectionSettings) -> bool:
 def is_served(settings: ConnectionSettings, end_user: str | None, account: str | None) -> bool:
     """Return whether the broker has something to hand out for an authorization."""
     return settings.takes_entered(end_user, account) or is_brokered(settings)
+
+
+def is_kept(settings: ConnectionSettings, end_user: str | None = None, account: str | None = None) -> bool:
+    """Return whether an authorization's readiness is decided by what is kept, rather than by its connection."""
+    if settings.takes_entered(end_user, account):
+        return True
+    if not is_brokered(settings):
+        return False
+    return build_subject(settings, AuthorizationKey(settings.conn_id)).is_grant
 
 
 def build_subject(settings: ConnectionSettings, key: AuthorizationKey) -> Subject:

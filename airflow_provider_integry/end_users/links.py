@@ -171,8 +171,8 @@ class Links:
         """
         link = self.resume(link_id, browser_key)
         workspace = principal.workspace
-        is_same = (workspace.conn_id, workspace.team) == (link.workspace, link.team_name)
-        if not is_same or principal.end_user is None or not is_same(principal.end_user, link.end_user):
+        is_own = (workspace.conn_id, workspace.team) == (link.workspace, link.team_name)
+        if not is_own or principal.end_user is None or not is_same(principal.end_user, link.end_user):
             raise ConnectLinkError("other_user")
         if link.proved_at is not None:
             return link
@@ -353,6 +353,7 @@ class Links:
             "done_at": link.now,
             "message": None,
             "connected_id": connected_id,
+            "sealed": sealed,
         }
         code = Secret(random_secrets.token_urlsafe(32)) if outcome == "held" else None
         if code is not None:

@@ -6,8 +6,6 @@ secret, and knows a second delivery of the same event by its id.
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import json
 import logging
 import secrets as random_secrets
@@ -26,10 +24,10 @@ from airflow_provider_integry.authorizations.end_user_tables import outbox as ta
 from airflow_provider_integry.authorizations.grant import Authorization
 from airflow_provider_integry.authorizations.steps import Do, Fetch, Steps
 from airflow_provider_integry.authorizations.tables import epoch_now
+from airflow_provider_integry.end_users.event_signature import SIGNATURE_HEADER, sign_event
 from airflow_provider_integry.end_users.workspace import Workspace
 from airflow_provider_integry.end_users.workspaces import Directory
 from airflow_provider_integry.errors import IntegryError
-from airflow_provider_integry.secret import Secret
 from airflow_provider_integry.settings import TransportSettings
 
 if TYPE_CHECKING:
@@ -37,7 +35,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 EventKind = Literal["account.connected", "account.disconnected", "account.lost", "account.migrated"]
-SIGNATURE_HEADER = "X-Integry-Signature"
 # What the audit log calls it.
 _KINDS: dict[str, EventKind] = {
     "authorized": "account.connected",
@@ -64,19 +61,6 @@ class Event:
     team_name: str | None
     body: str
     tries: int
-
-
-def sign_event(app_secret: Secret, body: str, moment: int) -> str:
-    """Return the value of the signature's header: ``t=MOMENT,v1=HEX``.
-
-    Args:
-        app_secret: The host application's.
-        body: What is sent.
-        moment: When it is signed, UTC epoch seconds; the receiver refuses old ones.
-    """
-    key = app_secret.reveal().encode("utf-8", "surrogatepass")
-    digest = hmac.new(key, f"{moment}.{body}".encode(), hashlib.sha256).hexdigest()
-    return f"t={moment},v1={digest}"
 
 
 class Outbox:

@@ -32,6 +32,9 @@ beyond a short, redacted excerpt. `retryable` says whether the same call may suc
     │   ├── EndUserError                 a host application's request cannot be fulfilled
     │   │   ├── EndUserIdentityError     nobody has shown who they are
     │   │   ├── EndUserNotFoundError     nothing of that id, or not for the one who asks
+    │   │   ├── EventSignatureError      a delivery that is not from the workspace
+    │   │   ├── HostApiError             the API for host applications refuses
+    │   │   │   └── HostApiUnavailableError  not now (retryable)
     │   │   ├── ImplicitAuthorizationError  passed credentials that are not taken
     │   │   └── ConnectLinkError         a connect link that cannot be used (any more)
     │   ├── TokenResponseError           the token endpoint's answer makes no sense
@@ -157,6 +160,9 @@ from airflow_provider_integry.errors.end_users import (
     EndUserError,
     EndUserIdentityError,
     EndUserNotFoundError,
+    EventSignatureError,
+    HostApiError,
+    HostApiUnavailableError,
     ImplicitAuthorizationError,
     LinkRequestError,
 )
@@ -200,7 +206,10 @@ __all__ = [
     "EndUserIdentityError",
     "EndUserNotFoundError",
     "EnteredFieldError",
+    "EventSignatureError",
     "FailureAnsweredError",
+    "HostApiError",
+    "HostApiUnavailableError",
     "HostNotAllowedError",
     "HttpStatusError",
     "ImplicitAuthorizationError",

@@ -104,6 +104,45 @@ class AccountMoveError(ConfigurationError):
         self.problem = problem
 
 
+class EventSignatureError(EndUserError):
+    """A delivery at a host application's events URL that does not come from its Airflow.
+
+    Args:
+        problem: Why not; holds nothing of the delivery.
+    """
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(f"The event is not believed: {problem}. Answer with status 400, and do nothing.")
+        self.problem = problem
+
+
+class HostApiError(EndUserError):
+    """The API for host applications refuses what a host application's server asks.
+
+    Args:
+        name: The kind of problem, such as `not-found`, as the API's OpenAPI document has them.
+        status: HTTP status; 0 where nothing was sent.
+        detail: What is wrong and what to do.
+        reason: The same in one word; None where the name says it.
+        field: The field that is wrong; None where it is not about one.
+    """
+
+    def __init__(
+        self, name: str, status: int, detail: str, *, reason: str | None = None, field: str | None = None
+    ) -> None:
+        super().__init__(detail)
+        self.name = name
+        self.status = status
+        self.reason = reason
+        self.field = field
+
+
+class HostApiUnavailableError(HostApiError):
+    """It does not answer now, or there were too many requests."""
+
+    retryable = True
+
+
 _AGAIN = "Ask for a new one where you got it."
 _LINK_PROBLEMS: dict[LinkReason, str] = {
     "unknown": f"This link is not known here. {_AGAIN}",

@@ -10,11 +10,11 @@ from typing import Any, NamedTuple
 
 from airflow_provider_integry.auth.readiness import Readiness
 from airflow_provider_integry.auth_settings import Unfilled
-from airflow_provider_integry.authorizations.choose import check_end_user, find_link, is_kept
+from airflow_provider_integry.authorizations.choose import check_end_user, find_link
 from airflow_provider_integry.authorizations.grant import AuthorizationKey
 from airflow_provider_integry.authorizations.messages import Status
 from airflow_provider_integry.authorizations.status_reader import Asked, StatusReader
-from airflow_provider_integry.authorizations.subject import check_names
+from airflow_provider_integry.authorizations.subject import check_names, is_kept
 from airflow_provider_integry.errors import IntegryError, MissingFieldError
 from airflow_provider_integry.hooks.integry import IntegryHook
 from airflow_provider_integry.hooks.probe import Findings, find_readiness

@@ -139,7 +139,8 @@ class TellsReadiness(RunsActivities):
     def _status_reader(self) -> Callable[[], Status | None] | None:
         """Return what tells about the kept grant; None for connections that need none."""
         # Lazy for start-up cost: oauthlib and PyJWT are not needed to parse a DAG file.
-        from airflow_provider_integry.authorizations.choose import check_end_user, is_kept, read_status
+        from airflow_provider_integry.authorizations.choose import check_end_user, read_status
+        from airflow_provider_integry.authorizations.subject import is_kept
 
         try:
             settings = self.settings

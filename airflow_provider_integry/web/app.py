@@ -19,7 +19,7 @@ from airflow_provider_integry.web.api import triggers
 from airflow_provider_integry.web.api.openapi import complete_document
 from airflow_provider_integry.web.api.routes import build_router
 from airflow_provider_integry.web.headers import SafeHeaders
-from airflow_provider_integry.web.pages import actions, authorizations, consent, task_link
+from airflow_provider_integry.web.pages import actions, authorizations, consent, links, task_link
 from airflow_provider_integry.web.pages.rendering import render_login, render_refusal
 from airflow_provider_integry.web.public import callback, connect, done, entering, marketplace, sign_on, webhooks
 from airflow_provider_integry.web.public import rendering as public
@@ -55,7 +55,7 @@ def build_app() -> FastAPI:
     broker = Broker()
     app.include_router(build_router(broker))
     app.include_router(triggers.build_router(broker))
-    for pages in (authorizations, consent, actions, task_link, callback, webhooks, host_api, script):
+    for pages in (authorizations, consent, links, actions, task_link, callback, webhooks, host_api, script):
         app.include_router(pages.build_router())
     for pages in (marketplace, sign_on, connect, entering, done):
         app.include_router(pages.build_router())

@@ -72,14 +72,14 @@ COMMANDS = [block for block in BLOCKS if block.language == "bash"]
 
 
 def test_every_connection_type_and_every_field_is_in_the_reference():
-    from airflow_provider_integry.connection_types import CONNECTION_TYPES
+    from airflow_provider_integry.connection_types import ALL_CONNECTION_TYPES
 
     page = GENERATED["reference/connections.md"]
     sections = {part.splitlines()[0]: part for part in page.split("\n## ")[1:]}
     shared = sections.pop("Fields that every type has")
 
-    assert [item.name for item in CONNECTION_TYPES] == list(sections)
-    for item in CONNECTION_TYPES:
+    assert [item.name for item in ALL_CONNECTION_TYPES] == list(sections)
+    for item in ALL_CONNECTION_TYPES:
         for field in item.fields:
             key = f"`{field.column or f'extra.{field.name}'}`"
             assert f"| {field.label} | {key} |" in sections[item.name] + shared
@@ -87,11 +87,11 @@ def test_every_connection_type_and_every_field_is_in_the_reference():
 
 
 def test_a_secret_field_is_marked_as_one_in_the_reference():
-    from airflow_provider_integry.connection_types import CONNECTION_TYPES
+    from airflow_provider_integry.connection_types import ALL_CONNECTION_TYPES
 
     lines = GENERATED["reference/connections.md"].splitlines()
 
-    for field in {field for item in CONNECTION_TYPES for field in item.fields}:
+    for field in {field for item in ALL_CONNECTION_TYPES for field in item.fields}:
         key = f"| {field.label} | `{field.column or f'extra.{field.name}'}` |"
         marked = {"*Secret.*" in line for line in lines if line.startswith(key) and field.description[:20] in line}
         assert marked == {field.is_secret}, field.name
@@ -101,13 +101,15 @@ def test_the_examples_of_a_type_mean_the_same_in_every_form():
     from airflow.models.connection import Connection
     from reference_pages import connections
 
-    from airflow_provider_integry.connection_types import CONNECTION_TYPES
+    from airflow_provider_integry.connection_types import ALL_CONNECTION_TYPES, WORKSPACE_TYPE
+    from airflow_provider_integry.end_users.workspace import parse_workspace
     from airflow_provider_integry.settings import parse_connection, read_connection
 
-    for item in CONNECTION_TYPES:
+    for item in ALL_CONNECTION_TYPES:
+        parse = parse_workspace if item is WORKSPACE_TYPE else parse_connection
         by_json = Connection.from_json(connections.build_json(item), conn_id="x")
         by_uri = Connection(conn_id="x", uri=connections.build_uri(item))
-        assert parse_connection(read_connection(by_json)) == parse_connection(read_connection(by_uri))
+        assert parse(read_connection(by_json)) == parse(read_connection(by_uri))
 
 
 def test_every_option_is_in_the_reference():
@@ -144,7 +146,7 @@ def test_troubleshooting_has_a_heading_for_every_error_that_is_raised():
     from reference_pages import errors
 
     headings = _HEADING.findall((PAGES / "how-to/troubleshooting.md").read_text(encoding="utf-8"))
-    groups = {"IntegryError", "ConfigurationError", "StoreError", "BrokerError", "ActivityError"}
+    groups = {"IntegryError", "ConfigurationError", "StoreError", "BrokerError", "ActivityError", "EndUserError"}
 
     assert {kind.__name__ for kind in errors.error_classes()} - groups <= set(headings)
 
@@ -286,11 +288,11 @@ def test_commands_of_make_are_in_the_makefile(path):
 
 
 def test_the_readme_names_every_connection_type():
-    from airflow_provider_integry.connection_types import CONNECTION_TYPES
+    from airflow_provider_integry.connection_types import ALL_CONNECTION_TYPES
 
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
 
-    assert all(f"| `{item.name}` | {item.label} |" in readme for item in CONNECTION_TYPES)
+    assert all(f"| `{item.name}` | {item.label} |" in readme for item in ALL_CONNECTION_TYPES)
 
 
 def test_every_page_is_in_the_navigation():

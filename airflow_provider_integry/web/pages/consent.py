@@ -18,6 +18,7 @@ from airflow_provider_integry.authorizations.steps import arun_steps
 from airflow_provider_integry.authorizations.subject import Subject
 from airflow_provider_integry.errors import IntegryError
 from airflow_provider_integry.web.pages.forms import query_of, read_form
+from airflow_provider_integry.web.pages.links import find_workspace, list_bindings
 from airflow_provider_integry.web.pages.rendering import prefix_of, render, render_form
 from airflow_provider_integry.web.pages.subjects import Chosen, choose
 from airflow_provider_integry.web.pages.threads import in_page_thread
@@ -45,6 +46,7 @@ async def show_authorize(request: Request, user: User) -> Response:
     """Show what will be connected, and the button that begins it."""
     chosen = await in_page_thread(lambda: choose(user, query_of(request)))
     subject = chosen.subject if chosen.subject and chosen.subject.has_consent else None
+    workspace = await in_page_thread(lambda: find_workspace(chosen))
     return await render_form(
         request,
         user,
@@ -56,6 +58,8 @@ async def show_authorize(request: Request, user: User) -> Response:
         scopes=scopes_of(subject) if subject else (),
         redirect_uri=redirect_uri_of(request, subject) if subject else "",
         link=prefix_of(request) + authorize_path(*_positions(chosen)).removeprefix("/integry"),
+        workspace=workspace,
+        bindings=list_bindings(workspace) if workspace else [],
     )
 
 

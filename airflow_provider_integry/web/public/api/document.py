@@ -9,11 +9,9 @@ from typing import Any
 import msgspec
 
 from airflow_provider_integry import __version__
-from airflow_provider_integry.web.public.api.identify import APP_KEY, USER_HASH, USER_ID
+from airflow_provider_integry.end_users.messages import APP_KEY, PROBLEM_TYPE, TITLES, URN, USER_HASH, USER_ID, Problem
 from airflow_provider_integry.web.public.api.limits import WINDOW_S
-from airflow_provider_integry.web.public.api.messages import PROBLEM_TYPE, Problem
 from airflow_provider_integry.web.public.api.operations import EXAMPLES, OPERATIONS, Operation, Who
-from airflow_provider_integry.web.public.api.problems import TITLES, URN
 
 _REF = "#/components/schemas/"
 _INTRODUCTION = """\

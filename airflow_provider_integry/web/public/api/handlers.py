@@ -16,6 +16,7 @@ from typing import Any, Literal, cast
 from airflow_provider_integry.auth.end_user_identity import check_user_id
 from airflow_provider_integry.auth.readiness import Readiness
 from airflow_provider_integry.authorizations.steps import Do, Steps
+from airflow_provider_integry.end_users import messages
 from airflow_provider_integry.end_users.accounts import App, ConnectedAccount
 from airflow_provider_integry.end_users.implicit import map_app_auth
 from airflow_provider_integry.end_users.link_store import Link
@@ -24,8 +25,6 @@ from airflow_provider_integry.end_users.principals import Principal
 from airflow_provider_integry.end_users.service import EndUsers
 from airflow_provider_integry.end_users.sessions import Sessions
 from airflow_provider_integry.errors import EndUserIdentityError, EndUserNotFoundError, ImplicitAuthorizationError
-from airflow_provider_integry.web.public.api import messages
-from airflow_provider_integry.web.public.api.identify import SESSION_PREFIX
 from airflow_provider_integry.web.public.api.problems import ProblemError
 
 _IDS = {"account": re.compile(r"ca_[0-9a-f]{32}"), "link": re.compile(r"li_[0-9a-f]{32}")}
@@ -132,7 +131,7 @@ def get_account(call: Call) -> messages.Account:
     return _show_account(call.end_users.account(call.principal, call.read_id("account")))
 
 
-def disconnect(call: Call) -> Steps[None]:
+def disconnect_account(call: Call) -> Steps[None]:
     """Forget an account."""
     return _disconnect(call, call.read_id("account"))
 
@@ -147,7 +146,7 @@ def make_default(call: Call) -> messages.Account:
     return _show_account(call.end_users.set_default(call.principal, call.read_id("account")))
 
 
-def migrate(call: Call) -> Steps[messages.Account]:
+def migrate_account(call: Call) -> Steps[messages.Account]:
     """Let an account take the place of another."""
     asked: messages.Migration = call.body
     return _show_later(call.end_users.migrate(call.principal, asked.from_id, asked.to_id))
@@ -189,7 +188,7 @@ def revoke_link(call: Call) -> None:
     call.links.revoke(call.principal, call.read_id("link"))
 
 
-def redeem(call: Call) -> Steps[messages.Account]:
+def redeem_code(call: Call) -> Steps[messages.Account]:
     """Fetch what a link holds."""
     asked: messages.Redemption = call.body
     whom = call.read_whom(asked.end_user)
@@ -204,7 +203,7 @@ def open_session(call: Call) -> messages.Session:
         raise ProblemError("wrong-principal", 403, detail)
     now = time.time()
     made = call.sessions.make(principal.workspace, principal.end_user, now=now, purpose="script")
-    text = f"{SESSION_PREFIX}{made.text.reveal()}"
+    text = f"{messages.SESSION_PREFIX}{made.text.reveal()}"
     return messages.Session(text, principal.end_user, int(made.expires_at - now))
 
 

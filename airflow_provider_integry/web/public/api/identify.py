@@ -10,14 +10,12 @@ from urllib.parse import unquote_to_bytes
 
 from starlette.datastructures import Headers
 
+from airflow_provider_integry.end_users.messages import APP_KEY, SESSION_PREFIX, USER_HASH, USER_ID
 from airflow_provider_integry.end_users.principals import Identities, Principal
 from airflow_provider_integry.end_users.sessions import Sessions
 from airflow_provider_integry.errors import EndUserIdentityError
 
-APP_KEY, USER_ID, USER_HASH = "X-Integry-App-Key", "X-Integry-User-Id", "X-Integry-User-Hash"
 AUTHORIZATION = "Authorization"
-# In front of a session, so that it is told from a token that the host application has signed.
-SESSION_PREFIX = "is_"
 MAX_HEADER = 80 * 1024
 _BROKEN_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 

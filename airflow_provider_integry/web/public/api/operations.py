@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from airflow_provider_integry.web.public.api import handlers, messages
+from airflow_provider_integry.end_users import messages
 
 Who = Literal["anybody", "host", "end_user"]
 HOST_USER = "7e0c5c0e-ada"
@@ -34,10 +33,9 @@ class Operation:
     """One method of one path.
 
     Attributes:
-        name: Id of the operation.
+        name: Id of the operation, and the name of the function in `handlers.py` that does it.
         method, path: Where it is; the path below `messages.PREFIX`.
         summary, description: What it does.
-        handler: Does it.
         answer: Structure of the answer; None for none, which is status 204.
         request: Structure of the body; None for none.
         status: Status of the answer.
@@ -52,7 +50,6 @@ class Operation:
     path: str
     summary: str
     description: str
-    handler: Callable[[handlers.Call], Any]
     answer: type | None
     request: type | None = None
     status: int = 200
@@ -90,7 +87,6 @@ OPERATIONS: tuple[Operation, ...] = (
         "List the apps",
         "The connections of the workspace. A server sees all of them, an end user those that are listed and the host"
         " application's own.",
-        handlers.list_apps,
         messages.Apps,
     ),
     Operation(
@@ -99,7 +95,6 @@ OPERATIONS: tuple[Operation, ...] = (
         "/apps/{conn_id}",
         "Get one app",
         "One connection of the workspace, also one that is not listed.",
-        handlers.get_app,
         messages.App,
         problems=_FOUND,
     ),
@@ -109,7 +104,6 @@ OPERATIONS: tuple[Operation, ...] = (
         "/accounts",
         "List connected accounts",
         "A part of the list, in the order in which they were connected. Send `next` as `after` for the next part.",
-        handlers.list_accounts,
         messages.Accounts,
         query=_PAGING,
         problems=_FOUND,
@@ -121,7 +115,6 @@ OPERATIONS: tuple[Operation, ...] = (
         "Create or replace an account",
         "Implicit authorization: the host application passes on a credential that it has. It is created, or takes the"
         " place of the one that is there, at once. Nothing is stored where it is refused; `reason` says why.",
-        handlers.create_account,
         messages.Account,
         messages.NewAccount,
         201,
@@ -134,7 +127,6 @@ OPERATIONS: tuple[Operation, ...] = (
         "/accounts/{id}",
         "Get one account",
         "Where it stands now; the service is not asked.",
-        handlers.get_account,
         messages.Account,
         problems=_FOUND,
     ),
@@ -144,7 +136,6 @@ OPERATIONS: tuple[Operation, ...] = (
         "/accounts/{id}",
         "Disconnect an account",
         "Forget the credential, and tell the service so where it can be told.",
-        handlers.disconnect,
         None,
         status=204,
         problems=_TRIED,
@@ -155,7 +146,6 @@ OPERATIONS: tuple[Operation, ...] = (
         "/accounts/{id}/test",
         "Test an account",
         "Ask the service who the account is. An account that does not work is an answer, not a problem.",
-        handlers.test_account,
         messages.Tested,
         messages.Nothing,
         problems=_TRIED,
@@ -167,7 +157,6 @@ OPERATIONS: tuple[Operation, ...] = (
         "/accounts/{id}/default",
         "Make an account the default",
         "Calls for this user and connection that name no account use it from now on.",
-        handlers.make_default,
         messages.Account,
         messages.Nothing,
         problems={404: ("not-found",), 409: ("account-move",)},
@@ -180,7 +169,6 @@ OPERATIONS: tuple[Operation, ...] = (
         "Let an account take another's place",
         "Flows that used the old account use the new one; the old one is forgotten here. Both are of one user and one"
         " connection.",
-        handlers.migrate,
         messages.Account,
         messages.Migration,
         problems={404: ("not-found",), 409: ("account-move",)},
@@ -192,7 +180,6 @@ OPERATIONS: tuple[Operation, ...] = (
         "/status",
         "Ask for many accounts",
         f"Up to {messages.MAX_STATUS_ITEMS} accounts, by connection and user.",
-        handlers.read_status,
         messages.StatusAnswer,
         messages.StatusRequest,
         example={"accounts": [{"conn_id": "crm", "end_user": HOST_USER}]},
@@ -203,7 +190,6 @@ OPERATIONS: tuple[Operation, ...] = (
         "/links",
         "Make a connect link",
         "A link with which the user connects an account: single use, for one browser, with a short life.",
-        handlers.make_link,
         messages.MadeLink,
         messages.NewLink,
         201,
@@ -217,7 +203,6 @@ OPERATIONS: tuple[Operation, ...] = (
         "Redeem a code",
         "Fetch what a link of binding `code` holds, for the user who is signed in where the code came back. A code"
         " that comes for another user is used up, and what was held is dropped.",
-        handlers.redeem,
         messages.Account,
         messages.Redemption,
         problems={404: ("not-found",), 409: ("connect-link",), 422: ("implicit-authorization",)},
@@ -229,7 +214,6 @@ OPERATIONS: tuple[Operation, ...] = (
         "/links/{id}",
         "Ask what became of a link",
         "Where it stands, for a day after its end.",
-        handlers.get_link,
         messages.LinkState,
         problems=_FOUND,
     ),
@@ -239,7 +223,6 @@ OPERATIONS: tuple[Operation, ...] = (
         "/links/{id}",
         "Take a link back",
         "Nobody can use it any more; one that was used is left as it is.",
-        handlers.revoke_link,
         None,
         status=204,
         problems=_FOUND,
@@ -250,7 +233,6 @@ OPERATIONS: tuple[Operation, ...] = (
         "/sessions",
         "Open a session",
         "A token of yours is good for one request; a page that makes several trades it for a session.",
-        handlers.open_session,
         messages.Session,
         messages.Nothing,
         201,

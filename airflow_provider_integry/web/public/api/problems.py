@@ -7,6 +7,7 @@ import logging
 import msgspec
 from fastapi import Response
 
+from airflow_provider_integry.end_users.messages import PROBLEM_TYPE, TITLES, URN, Problem
 from airflow_provider_integry.errors import (
     AccountMoveError,
     ConnectLinkError,
@@ -20,30 +21,8 @@ from airflow_provider_integry.errors import (
     NotAuthorizedError,
     TransportError,
 )
-from airflow_provider_integry.web.public.api.messages import PROBLEM_TYPE, Problem
 
 log = logging.getLogger(__name__)
-URN = "urn:integry:problem:"
-TITLES = {
-    "bad-request": "The request cannot be read",
-    "identity": "Nobody has shown who asks",
-    "origin": "The page is not one of the workspace's",
-    "secret-in-browser": "The app secret is in a browser",
-    "wrong-principal": "Not for the one who asks",
-    "not-found": "Not found",
-    "method": "No such method",
-    "too-large": "The request is too large",
-    "implicit-authorization": "The credentials are not taken",
-    "link-request": "The link cannot be made like this",
-    "connect-link": "The link cannot be used",
-    "account-move": "The account cannot take that place",
-    "not-connected": "The account is not connected",
-    "rate-limit": "Too many requests",
-    "failed": "Failed",
-    "service": "The service does not answer",
-    "unavailable": "Not now",
-}
-
 _REFUSALS: tuple[tuple[type[IntegryError], str, int], ...] = (
     (EndUserIdentityError, "identity", 401),
     (EndUserNotFoundError, "not-found", 404),

@@ -20,16 +20,17 @@ from airflow_provider_integry import config
 from airflow_provider_integry.authorizations.steps import arun_steps
 from airflow_provider_integry.end_users import local
 from airflow_provider_integry.end_users.links import Links
+from airflow_provider_integry.end_users.messages import APP_KEY, MAX_BODY, PREFIX, USER_HASH, USER_ID, Nothing
 from airflow_provider_integry.end_users.principals import Identities, Principal
 from airflow_provider_integry.end_users.service import EndUsers
 from airflow_provider_integry.end_users.sessions import Sessions
 from airflow_provider_integry.errors import EndUserIdentityError, EndUserNotFoundError, IntegryError
 from airflow_provider_integry.web.api.routes import take_time
+from airflow_provider_integry.web.public.api import handlers
 from airflow_provider_integry.web.public.api.document import build_document
 from airflow_provider_integry.web.public.api.handlers import Call
-from airflow_provider_integry.web.public.api.identify import APP_KEY, USER_HASH, USER_ID, identify
+from airflow_provider_integry.web.public.api.identify import identify
 from airflow_provider_integry.web.public.api.limits import Limit, Verdict, build_headers, name_address
-from airflow_provider_integry.web.public.api.messages import MAX_BODY, PREFIX, Nothing
 from airflow_provider_integry.web.public.api.operations import OPERATIONS, Operation
 from airflow_provider_integry.web.public.api.problems import ProblemError, answer, build_problem, describe
 
@@ -184,7 +185,7 @@ class Api:
         query = _read_query(raw_query, operation)
         body = await _read_body(request, operation.request) if operation.request else None
         call = Call(principal, services.end_users, services.links, services.sessions, request.path_params, query, body)
-        found = await _in_thread(lambda: operation.handler(call))
+        found = await _in_thread(lambda: getattr(handlers, operation.name)(call))
         if isgenerator(found):
             found = await arun_steps(found)
         if operation.answer is None:

@@ -15,6 +15,30 @@ MAX_BODY = 64 * 1024
 MAX_STATUS_ITEMS = 500
 MAX_PAGE = 500
 PAGE = 100
+# Headers with which a page shows for whom it asks; percent-encoded, since headers carry ASCII alone.
+APP_KEY, USER_ID, USER_HASH = "X-Integry-App-Key", "X-Integry-User-Id", "X-Integry-User-Hash"
+# In front of a session, so that it is told from a token that the host application has signed.
+SESSION_PREFIX = "is_"
+URN = "urn:integry:problem:"
+TITLES = {
+    "bad-request": "The request cannot be read",
+    "identity": "Nobody has shown who asks",
+    "origin": "The page is not one of the workspace's",
+    "secret-in-browser": "The app secret is in a browser",
+    "wrong-principal": "Not for the one who asks",
+    "not-found": "Not found",
+    "method": "No such method",
+    "too-large": "The request is too large",
+    "implicit-authorization": "The credentials are not taken",
+    "link-request": "The link cannot be made like this",
+    "connect-link": "The link cannot be used",
+    "account-move": "The account cannot take that place",
+    "not-connected": "The account is not connected",
+    "rate-limit": "Too many requests",
+    "failed": "Failed",
+    "service": "The service does not answer",
+    "unavailable": "Not now",
+}
 
 ConnId = Annotated[str, Meta(min_length=1, max_length=250, description="Id of the Airflow connection.")]
 EndUser = Annotated[str, Meta(min_length=1, max_length=255, description="Your user's id, taken as it is.")]
@@ -302,3 +326,26 @@ class Problem(Struct, frozen=True, omit_defaults=True):
     retryable: bool = False
     reason: str | None = None
     field: str | None = None
+
+
+class Event(Struct, frozen=True):
+    """What has happened to an account, as host applications are told at their events URL.
+
+    Attributes:
+        id: Names the event; the same one may be delivered twice.
+        type: What has happened.
+        created_at: When.
+        app_key: Whose event it is.
+        conn_id, end_user, account, connected_account_id: Which account.
+        from_connected_account_id: The account in whose place it is, after a migration.
+    """
+
+    id: str
+    type: Literal["account.connected", "account.disconnected", "account.lost", "account.migrated"]
+    created_at: datetime
+    app_key: str
+    conn_id: str
+    end_user: str
+    account: str | None
+    connected_account_id: str | None
+    from_connected_account_id: str | None = None
