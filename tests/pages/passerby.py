@@ -84,7 +84,7 @@ class Passerby(requests.Session):
 
     def open(self, path: str, **options) -> requests.Response:
         """Load a page, by its path below the public prefix or by its address, and follow redirects."""
-        url = path if "://" in path else self.public_url + path
+        url = self.public_url + path if path.startswith("/") else path
         return self._follow(self.get(url, allow_redirects=False, timeout=60, **options))
 
     def submit(self, page: requests.Response, words: str = "", *, headers=None, **fields: str) -> requests.Response:

@@ -51,6 +51,8 @@ def customers(folder: Path, *, prefix: str = "", **options: str) -> Iterator[Sim
         crm, notes, app = (stack.enter_context(LiveServer(one.build())) for one in (api, keys, host))
         connections = build_connections(crm.url, notes.url, app.url)
         found = {f"AIRFLOW_CONN_{name.upper()}": json.dumps(value) for name, value in connections.items()}
+        # Nobody is logged in to Airflow here: that would be an `Authorization` header at every request.
+        found["AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS"] = "False"
         site = AirflowSite(folder, prefix, **{**found, **options})
         stack.enter_context(site.run())
         yield SimpleNamespace(

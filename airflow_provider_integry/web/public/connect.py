@@ -13,7 +13,7 @@ from fastapi import APIRouter, Request, Response
 
 from airflow_provider_integry.end_users.link_store import Link
 from airflow_provider_integry.end_users.links import FINISH_S
-from airflow_provider_integry.end_users.local import local_links
+from airflow_provider_integry.end_users.local import local_end_users, local_links
 from airflow_provider_integry.errors import ConnectLinkError
 from airflow_provider_integry.secret import Secret
 from airflow_provider_integry.web.public.browser import keep, key_of, read_public_form
@@ -80,6 +80,8 @@ async def show_link(link_id: str, request: Request) -> Response:
         "connect.html",
         **stop.as_values(),
         visitor=visitor.name if visitor and is_meant else "",
+        # Whoever else holds the link is not told whose account it is.
+        current=await in_visitor_thread(lambda: _name_account(stop)) if is_meant else "",
         needs_login=stop.link.needs_login and not is_meant,
         cancel_url=leave_url(stop.link, "cancelled"),
         message=_tell(stop, other),
@@ -118,6 +120,13 @@ def _tell(stop: Stop, other: Visitor | None) -> tuple[str, str] | None:
         f"You are signed in to {name} as {other.name}, and this link is for another user of {name}."
         " Log in there as that user, or close this page."
     )
+
+
+def _name_account(stop: Stop) -> str:
+    """Return whose account is connected now; empty for none."""
+    link = stop.link
+    (found,) = local_end_users().statuses(stop.principal, [(link.conn_id, link.end_user, link.account)])
+    return (found.account_name or found.account_id or "") if found else ""
 
 
 def _look(request: Request, link_id: str) -> Link:

@@ -66,7 +66,7 @@ async def show_done(link_id: str, request: Request) -> Response:
         request,
         "done.html",
         **stop.as_values(),
-        status=status,
+        result=status,
         who=await in_visitor_thread(lambda: _name_account(stop)) if status == "connected" else "",
         warning=finished.link.message or "",
         origin=finished.origin or "",
