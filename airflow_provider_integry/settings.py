@@ -31,6 +31,7 @@ from airflow_provider_integry.auth_settings import (
 )
 from airflow_provider_integry.connection_fields import Field
 from airflow_provider_integry.connection_types import CONNECTION_TYPES_BY_NAME, WORKSPACE_TYPE, ConnectionType
+from airflow_provider_integry.end_user_settings import EndUserSettings, read_end_users
 from airflow_provider_integry.errors import (
     ConnectionConfigError,
     CredentialFormatError,
@@ -131,25 +132,6 @@ class WebhookSettings:
 
     secrets: tuple[Secret, ...] = ()
     is_by_reference: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class EndUserSettings:
-    """Who may have accounts of their own here, and what they read about it.
-
-    Attributes:
-        workspace: Connection of the host application whose users may; None for none.
-        is_listed: Whether its marketplace shows this connection.
-        has_several: Whether one end user may have several accounts.
-        name, description, logo: What end users see; None when empty.
-    """
-
-    workspace: str | None = None
-    is_listed: bool = False
-    has_several: bool = False
-    name: str | None = None
-    description: str | None = None
-    logo: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,7 +254,7 @@ def parse_connection(
             secret_headers=_read_secret_headers(values),
             secrets=values.secrets(),
             webhook=_read_webhook(values),
-            end_users=_read_end_users(values),
+            end_users=read_end_users(values),
             account_fields=_list_account_fields(conn_type, values),
             bound_to=_list_bounds(conn_type, values, base_url),
             raw=HiddenConnection(raw),
@@ -386,18 +368,6 @@ def _read_webhook(values: FieldValues) -> WebhookSettings:
     found = (values.secret("webhook_secret"), values.secret("old_webhook_secret"))
     return WebhookSettings(
         tuple(secret for secret in found if secret), values.text("webhook_payloads") == "by_reference"
-    )
-
-
-def _read_end_users(values: FieldValues) -> EndUserSettings:
-    logo = values.text("app_logo")
-    return EndUserSettings(
-        workspace=values.text("workspace"),
-        is_listed=values.text("listing") == "listed",
-        has_several=values.text("accounts_per_user") == "several",
-        name=values.text("app_name"),
-        description=values.text("app_description"),
-        logo=check_url(logo, "app_logo") if logo else None,
     )
 
 

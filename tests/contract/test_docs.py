@@ -146,7 +146,7 @@ def test_troubleshooting_has_a_heading_for_every_error_that_is_raised():
     from reference_pages import errors
 
     headings = _HEADING.findall((PAGES / "how-to/troubleshooting.md").read_text(encoding="utf-8"))
-    groups = {"IntegryError", "ConfigurationError", "StoreError", "BrokerError", "ActivityError", "EndUserError"}
+    groups = {"IntegryError", "ConfigurationError", "StoreError", "BrokerError", "ActivityError"}
 
     assert {kind.__name__ for kind in errors.error_classes()} - groups <= set(headings)
 
@@ -221,13 +221,13 @@ def test_a_connection_in_the_documentation_is_valid(block):
 @pytest.mark.parametrize("block", COMMANDS, ids=str)
 def test_a_connection_on_a_command_line_in_the_documentation_is_valid(block):
     for text in re.findall(r"(?:--conn-json |AIRFLOW_CONN_\w+=)'(\{.*?\})'", block.text):
-        assert _parse("x", json.loads(text)).conn_type
+        assert _parse("x", json.loads(text)).conn_id == "x"
 
 
 def test_connection_uris_in_the_documentation_are_valid():
     from airflow.models.connection import Connection
 
-    from airflow_provider_integry.settings import parse_connection, read_connection
+    from airflow_provider_integry.settings import read_connection
 
     found = [
         uri for markdown in _all_pages().values() for uri in re.findall(r"\bintegry-[a-z0-9-]+://[^\s'`]+", markdown)
@@ -235,7 +235,7 @@ def test_connection_uris_in_the_documentation_are_valid():
 
     assert len(found) > 8
     for uri in found:
-        assert parse_connection(read_connection(Connection(conn_id="x", uri=uri))).base_url
+        assert _check(read_connection(Connection(conn_id="x", uri=uri))).conn_id == "x"
 
 
 @pytest.mark.parametrize("block", PYTHON, ids=str)
@@ -344,10 +344,16 @@ def _connections_in(block: Block) -> Iterator[tuple[str, dict[str, Any]]]:
 def _parse(conn_id: str, connection: dict[str, Any]) -> Any:
     from airflow.models.connection import Connection
 
-    from airflow_provider_integry.authorizations.build_settings import build_settings
     from airflow_provider_integry.settings import read_connection
 
-    return build_settings(read_connection(Connection.from_json(json.dumps(connection), conn_id=conn_id)))
+    return _check(read_connection(Connection.from_json(json.dumps(connection), conn_id=conn_id)))
+
+
+def _check(raw: Any) -> Any:
+    from airflow_provider_integry.authorizations.build_settings import build_settings
+    from airflow_provider_integry.end_users.workspace import is_workspace, parse_workspace
+
+    return parse_workspace(raw) if is_workspace(raw) else build_settings(raw)
 
 
 def _links_in(markdown: str) -> list[str]:

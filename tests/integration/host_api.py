@@ -13,10 +13,11 @@ from uuid import uuid4
 
 import requests
 import uvicorn
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from integration.host_app import SECRETS, HostApps
 
 from airflow_provider_integry.auth.end_user_identity import sign_identity, user_hash
+from airflow_provider_integry.end_users.links import Links
 from airflow_provider_integry.end_users.sessions import Sessions
 from airflow_provider_integry.secret import Secret
 from airflow_provider_integry.web.headers import SafeHeaders
@@ -74,11 +75,20 @@ def by_token(user_id: str | None, name: str = "acme", secret: str | None = None,
 
 
 @contextmanager
-def serving(apps: HostApps) -> Iterator[HostApi]:
-    """Serve the API, and end with the block."""
+def serving(apps: HostApps, more: APIRouter | None = None) -> Iterator[HostApi]:
+    """Serve the API, and end with the block.
+
+    Args:
+        apps: What is behind it.
+        more: Further routes below ``/integry``; connect links then lead to this server.
+    """
     sessions = Sessions(lambda: INSTALLATION, apps.directory.find)
-    services = routes.Services(apps.service, apps.links, apps.identities, sessions)
+    where: list[str] = []
+    links = apps.links if more is None else Links(apps.link_store, apps.directory, lambda: where[0])
+    services = routes.Services(apps.service, links, apps.identities, sessions)
     app = FastAPI(openapi_url=None)
+    if more is not None:
+        app.include_router(more)
     app.include_router(routes.build_router(lambda: services))
     app.include_router(script.build_router())
     app.add_middleware(SafeHeaders)
@@ -92,7 +102,8 @@ def serving(apps: HostApps) -> Iterator[HostApi]:
             assert thread.is_alive()
             time.sleep(0.01)
         port = server.servers[0].sockets[0].getsockname()[1]
-        yield HostApi(f"http://127.0.0.1:{port}/integry/public/v1", apps)
+        where.append(f"http://127.0.0.1:{port}")
+        yield HostApi(f"{where[0]}/integry/public/v1", apps)
     finally:
         server.should_exit = True
         thread.join()
