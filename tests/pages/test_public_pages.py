@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from contextlib import ExitStack
 from html import unescape
-from itertools import count
 from urllib.parse import parse_qs, parse_qsl, urlsplit
+from uuid import uuid4
 
 import pytest
 import requests
@@ -20,7 +20,6 @@ pytestmark = [pytest.mark.system, pytest.mark.timeout(240)]
 # Airflow is at another path than the one that the proxy shows it under.
 INSIDE, OUTSIDE = "/af", "/hub"
 KEY = "key-of-ada"
-_numbers = count(1)
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +58,7 @@ def user(people):
 @pytest.fixture
 def who():
     """A user whom nobody has seen before; the id needs care everywhere."""
-    return f"user é/{next(_numbers)} <b>&amp;"
+    return f"user é/{uuid4().hex[:8]} <b>&amp;"
 
 
 def log_in(user, place, leaving, who, **claims):

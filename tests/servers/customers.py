@@ -35,12 +35,13 @@ class KeyApi:
 
 
 @contextmanager
-def customers(folder: Path, *, prefix: str = "", **options: str) -> Iterator[SimpleNamespace]:
+def customers(folder: Path, *, prefix: str = "", sample: str | None = None, **options: str) -> Iterator[SimpleNamespace]:
     """Run all of them.
 
     Args:
         folder: Airflow's home.
         prefix: Path under which Airflow is.
+        sample: Address at which the sample of the documentation is going to be the host application; None for ours.
         options: Further options of Airflow, as environment variables.
     """
     with ExitStack() as stack:
@@ -50,6 +51,8 @@ def customers(folder: Path, *, prefix: str = "", **options: str) -> Iterator[Sim
         keys, host = KeyApi(), HostApplication()
         crm, notes, app = (stack.enter_context(LiveServer(one.build())) for one in (api, keys, host))
         connections = build_connections(crm.url, notes.url, app.url)
+        if sample:
+            _connect_sample(connections, sample)
         found = {f"AIRFLOW_CONN_{name.upper()}": json.dumps(value) for name, value in connections.items()}
         # Nobody is logged in to Airflow here: that would be an `Authorization` header at every request.
         found["AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS"] = "False"
@@ -108,3 +111,11 @@ def build_connections(crm: str, notes: str, app: str) -> dict[str, dict[str, Any
         "acme_api": {**keyed, "extra": {**key, "workspace": "acme", "listing": "listed", "app_name": "Acme itself"}},
         "elsewhere": {**keyed, "extra": {**key, "workspace": "other", "listing": "listed", "app_name": "Elsewhere"}},
     }
+
+
+def _connect_sample(connections: dict[str, dict[str, Any]], url: str) -> None:
+    """Let the workspace be that of the documentation's sample, which has an API of its own."""
+    urls = {"login_url": f"{url}/login", "return_urls": f"{url}/connected", "allowed_origins": url}
+    connections["acme"]["extra"] |= {**urls, "events_url": f"{url}/events"}
+    own = {"user_info_url": "/api/me", "allow_http": True, "workspace": "acme", "app_name": "Acme itself"}
+    connections["acme_api"] = {"conn_type": "integry_api_key", "host": url, "extra": {**own, "listing": "listed"}}

@@ -1,0 +1,173 @@
+"""End users connect accounts in a real browser, out of a host application that is the documentation's sample."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import time
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from types import SimpleNamespace
+from urllib.parse import urlsplit
+
+import pytest
+import requests
+from servers.customers import customers
+from servers.host_application import APP_KEY, APP_SECRET
+
+from browser.airflow_site import _find_free_port
+from browser.conftest import STAND_STILL, TIMEOUT_MS
+
+expect = pytest.importorskip("playwright.sync_api", reason="There is no Playwright for Python").expect
+pytestmark = [pytest.mark.system, pytest.mark.timeout(240)]
+SAMPLE = Path(__file__).parents[2] / "docs" / "samples" / "host_app" / "app.py"
+DESKTOP, PHONE = {"width": 1100, "height": 800}, {"width": 360, "height": 740}
+START_TIMEOUT_S = 60
+
+
+@contextmanager
+def run_sample(port: int, integry_url: str, folder: Path):
+    """Run the sample as its developer does."""
+    given = {"INTEGRY_URL": integry_url, "INTEGRY_APP_KEY": APP_KEY, "INTEGRY_APP_SECRET": APP_SECRET}
+    home = {"AIRFLOW_HOME": str(folder), "PYTHONPATH": os.environ.get("PYTHONPATH", "")}
+    with (
+        (folder / "sample.log").open("wb") as output,
+        subprocess.Popen(
+            [sys.executable, str(SAMPLE), str(port)],
+            env={**os.environ, **home, **given},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        ) as process,
+    ):
+        try:
+            _wait_until_up(process, f"http://localhost:{port}/login", folder)
+            yield
+        finally:
+            process.terminate()
+
+
+def _wait_until_up(process, url, folder):
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while True:
+        try:
+            if requests.get(url, timeout=5).ok:
+                return
+        except requests.RequestException:
+            pass
+        assert process.poll() is None, (folder / "sample.log").read_text("utf-8")
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+# The host application is at another site: `localhost`, while Airflow is at 127.0.0.1.
+@pytest.fixture(scope="module")
+def place(chromium, tmp_path_factory):
+    """Airflow, the sample and two services."""
+    port, folder = _find_free_port(), tmp_path_factory.mktemp("end_users")
+    sample = f"http://localhost:{port}"
+    with ExitStack() as stack:
+        found = stack.enter_context(customers(folder, sample=sample))
+        stack.enter_context(run_sample(port, found.site.url, folder))
+        found.sample, found.public = sample, f"{found.site.url}/integry/public"
+        yield found
+
+
+@pytest.fixture
+def somebody(chromium):
+    """Makes browsers of people, each with nothing in it."""
+    with ExitStack() as stack:
+
+        def make(size=DESKTOP, **options):
+            context = chromium.new_context(viewport=size, locale="en-US", **options)
+            stack.callback(context.close)
+            context.set_default_timeout(TIMEOUT_MS)
+            context.add_init_script(STAND_STILL)
+            page = context.new_page()
+            page.problems = []
+            watch(page, page.problems)
+            context.on("page", lambda popup: watch(popup, page.problems))
+            return page
+
+        yield make
+
+
+def watch(page, problems):
+    """Note what a browser complains of: a policy that refuses something, and errors of scripts."""
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    page.on("console", lambda said: problems.append(said.text) if "Content Security Policy" in said.text else None)
+
+
+@pytest.fixture
+def picture(screenshots):
+    """Takes a picture, where somebody asked for pictures."""
+
+    def take(page, name):
+        if screenshots:
+            page.screenshot(path=screenshots / f"end-users-{name}.png", full_page=True)
+
+    return take
+
+
+def log_in(page, place, user):
+    """Log in at the host application."""
+    page.goto(f"{place.sample}/login")
+    page.get_by_role("button", name=f"I am {user}").click()
+    page.wait_for_url(f"{place.sample}/")
+
+
+def accounts_of(place, user):
+    url = f"{place.public}/v1/accounts"
+    answer = requests.get(url, params={"end_user": user}, auth=(APP_KEY, APP_SECRET), timeout=60)
+    assert answer.status_code == 200, answer.text
+    return {one["conn_id"]: (one["account_name"], one["readiness"]) for one in answer.json()["accounts"]}
+
+
+def test_a_logged_in_user_is_connected_without_seeing_a_step(place, somebody):
+    page = somebody()
+    seen = []
+    page.on("framenavigated", lambda frame: seen.append(urlsplit(frame.url).path))
+
+    log_in(page, place, "ada")
+
+    expect(page.locator("#silent")).to_have_text("Connected as Ada")
+    assert accounts_of(place, "ada") == {"acme_api": ("Ada", "ready")}
+    assert not [path for path in seen if path.startswith("/integry")]
+    assert len(page.context.pages) == 1
+    assert page.problems == []
+
+
+@pytest.mark.parametrize(("size", "scheme"), [(DESKTOP, "light"), (PHONE, "dark")], ids=["desktop", "phone"])
+def test_a_visitor_finds_an_app_logs_in_consents_and_is_connected(place, somebody, picture, size, scheme):
+    page = somebody(size, color_scheme=scheme)
+    name = f"marketplace-{scheme}"
+    page.goto(f"{place.public}/apps/acme")
+    picture(page, name)
+    page.get_by_role("link", name=re.compile("Example CRM")).click()
+    picture(page, f"{name}-app")
+    page.get_by_role("button", name="Connect Example CRM").click()
+
+    # The host application's own login.
+    page.get_by_role("button", name="I am bob").click()
+
+    expect(page.get_by_text("Signed in as Bob")).to_be_visible()
+    if page.get_by_role("button", name="Reconnect").count():
+        page.get_by_role("button", name="Reconnect").click()
+    else:
+        page.get_by_role("button", name="Connect Example CRM").click()
+    page.wait_for_url(re.compile(re.escape(place.crm.url)))
+    page.locator("input[name=user]").fill("bob at the CRM")
+    page.locator("#allow").click()
+
+    expect(page.get_by_role("heading", name="Connected")).to_be_visible()
+    expect(page.get_by_role("status")).to_contain_text("Acme may now use bob at the CRM at Example CRM")
+    assert not urlsplit(page.url).query
+    picture(page, f"{name}-done")
+    assert accounts_of(place, "bob")["crm"] == ("bob at the CRM", "ready")
+    page.goto(f"{place.public}/apps/acme/crm")
+    picture(page, f"{name}-connected")
+    log_in(page, place, "bob")
+    expect(page.locator("#accounts")).to_contain_text("crm: bob at the CRM (ready)")
+    assert page.problems == []
