@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import secrets as random_secrets
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -26,6 +27,7 @@ LinkOutcome = Literal["open", "claimed", "denied", "failed", "held", "taken", "c
 LinkStatus = Literal["open", "claimed", "denied", "failed", "held", "connected", "expired", "revoked"]
 # For how long after its end a link's outcome can be asked for.
 SHOWN_S = 86_400.0
+_LINK_ID = re.compile(r"li_[0-9a-f]{32}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +154,7 @@ class LinkStore:
 
     def find(self, link_id: str) -> Link | None:
         """Return a link by its id; None where there is none."""
-        return self._find(table.c.id == link_id, lambda row: row.id == link_id)
+        return self._find(table.c.id == link_id) if _LINK_ID.fullmatch(link_id) else None
 
     def find_by_token(self, token: str) -> Link | None:
         """Return the link of a URL; None where there is none."""
@@ -196,13 +198,11 @@ class LinkStore:
             return False
         return True
 
-    def _find(self, condition: Any, is_it: Callable[[Link], bool] = lambda row: True) -> Link | None:
+    def _find(self, condition: Any) -> Link | None:
         columns = [*(table.c[name] for name in _NAMES), epoch_now().label("now")]
         with database_errors(), self._get_engine().connect() as connection:
             row = connection.execute(select(*columns).where(condition)).first()
-        found = None if row is None else Link(*row)
-        # Some databases fold case.
-        return found if found is not None and is_it(found) else None
+        return None if row is None else Link(*row)
 
     @contextmanager
     def _writing(self) -> Iterator[Connection]:

@@ -5,13 +5,14 @@ What a principal may not see does not exist: the error is the same as for what i
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 from airflow_provider_integry.auth.readiness import Readiness
 from airflow_provider_integry.authorizations.accounts import Located, locate_many
 from airflow_provider_integry.authorizations.connections import FoundConnection
 from airflow_provider_integry.authorizations.crypto import seal_data, unseal_data
-from airflow_provider_integry.authorizations.grant import Authorization, AuthorizationKey
+from airflow_provider_integry.authorizations.grant import ID_PREFIX, Authorization, AuthorizationKey
 from airflow_provider_integry.authorizations.store import AuthorizationStore
 from airflow_provider_integry.authorizations.subject import check_names
 from airflow_provider_integry.end_users.accounts import (
@@ -31,6 +32,7 @@ MAX_PAGE = 500
 MAX_STATUSES = 500
 # Rows that one question looks at, however few of them fit it.
 _MOST_ROWS = 5000
+_ACCOUNT_ID = re.compile(f"{ID_PREFIX}[0-9a-f]{{32}}")
 
 
 class Reader:
@@ -110,6 +112,8 @@ class Reader:
         if conn_id is not None:
             apps = {conn_id: self.find_app(by, conn_id)}
         end_user = self._narrow(by, end_user)
+        if end_user is not None and not _can_be_kept(AuthorizationKey("any", None, end_user)):
+            return Page([], None)
         position, limit = self._read_position(by, after), max(1, min(limit, MAX_PAGE))
         state = {Readiness.REVOKED: "revoked", Readiness.READY: "active"}.get(readiness) if readiness else None
         items: list[ConnectedAccount] = []
@@ -177,7 +181,7 @@ class Reader:
         return by.end_user
 
     def _find(self, by: Principal, account_id: str) -> tuple[Authorization, FoundConnection]:
-        row = self._store.find_by_public_id(account_id) if len(account_id) <= 40 else None
+        row = self._store.find_by_public_id(account_id) if _ACCOUNT_ID.fullmatch(account_id) else None
         if row is None or row.end_user is None or not row.is_grant or by.end_user not in (None, row.end_user):
             raise EndUserNotFoundError("account")
         try:

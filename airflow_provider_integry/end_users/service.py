@@ -12,6 +12,7 @@ from typing import NamedTuple, Protocol
 from airflow_provider_integry.authorizations.check import CheckResult, check_authorization
 from airflow_provider_integry.authorizations.connections import FoundConnection
 from airflow_provider_integry.authorizations.entered import account_fields, store_entered
+from airflow_provider_integry.authorizations.events import record
 from airflow_provider_integry.authorizations.grant import Authorization
 from airflow_provider_integry.authorizations.journal import Journal
 from airflow_provider_integry.authorizations.refresh import Events, Refresher
@@ -227,6 +228,7 @@ class EndUsers(Reader):
         """
         row, found = self._find(by, account_id)
         choose_default(self._store, row, key_of(found, row.end_user or "", None))
+        record("made_default", row, owner=by.name)
         return self.account(by, account_id)
 
     def migrate(self, by: Principal, from_id: str, to_id: str) -> Steps[ConnectedAccount]:
@@ -241,6 +243,7 @@ class EndUsers(Reader):
         before, _ = yield Do(partial(self._find, by, from_id))
         after, _ = yield Do(partial(self._find, by, to_id))
         yield Do(partial(redirect, self._store, before, after))
+        yield Do(partial(record, "migrated", before, owner=by.name, to=str(after.id)))
         if before.state != "revoked":
             yield from self.disconnect(by, from_id, is_local_only=True)
         yield Do(partial(self._parts.outbox.add_migrated, by.workspace, before, after))

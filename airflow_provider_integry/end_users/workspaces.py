@@ -22,6 +22,7 @@ from airflow_provider_integry.authorizations.connections import (
     find_connections,
     walk_connections,
 )
+from airflow_provider_integry.authorizations.database_errors import database_errors
 from airflow_provider_integry.connection_types import WORKSPACE_TYPE
 from airflow_provider_integry.end_users.workspace import Workspace, is_workspace, parse_workspace
 from airflow_provider_integry.errors import ConnectionConfigError
@@ -31,6 +32,8 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 # For how long an edited connection may be seen as it was.
 LIFE_S = 10.0
+# Longer than any connection's name is in Airflow.
+_MAX_CONN_ID = 250
 _PREFIX = "AIRFLOW_CONN_"
 _SPELLINGS = (WORKSPACE_TYPE.name, WORKSPACE_TYPE.name.replace("_", "-"))
 
@@ -104,7 +107,10 @@ class Directory:
 
     def find_app(self, conn_id: str) -> FoundConnection | None:
         """Return one connection as it is now, of whatever workspace; None where there is none of our types."""
-        found = find_connections([conn_id]).get(conn_id) if 0 < len(conn_id) <= 250 and conn_id.isprintable() else None
+        if not 0 < len(conn_id) <= _MAX_CONN_ID or not conn_id.isprintable():
+            return None
+        with database_errors():
+            found = find_connections([conn_id]).get(conn_id)
         return found if found and found.is_ours else None
 
     def forget(self) -> None:
@@ -113,7 +119,8 @@ class Directory:
         self._apps.forget()
 
     def _find(self) -> Found:
-        by_name = {one.conn_id: one for one in self._walk()}
+        with database_errors():
+            by_name = {one.conn_id: one for one in self._walk()}
         by_key: dict[str, Workspace] = {}
         doubled: set[str] = set()
         for one in by_name.values():
@@ -126,11 +133,12 @@ class Directory:
 
     def _sort_apps(self) -> dict[tuple[str, str | None], dict[str, FoundConnection]]:
         sorted_apps: dict[tuple[str, str | None], dict[str, FoundConnection]] = {}
-        for page in self._walk_apps():
-            for one in page:
-                if one.settings is not None and one.settings.end_users.workspace:
-                    place = (one.settings.end_users.workspace, one.team)
-                    sorted_apps.setdefault(place, {})[one.conn_id] = one
+        with database_errors():
+            found = [one for page in self._walk_apps() for one in page]
+        for one in found:
+            if one.settings is not None and one.settings.end_users.workspace:
+                place = (one.settings.end_users.workspace, one.team)
+                sorted_apps.setdefault(place, {})[one.conn_id] = one
         return sorted_apps
 
 

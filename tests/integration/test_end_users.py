@@ -269,6 +269,20 @@ def test_ids_that_no_database_keeps_are_refused(apps, end_user):
     assert found is not None
     assert (found.reason, apps.store.count()) == ("fields", 0)
     assert apps.service.statuses(apps.host(), [("crm", end_user, None)]) == [None]
+    assert apps.service.accounts(apps.host(), end_user=end_user).items == []
+
+
+@pytest.mark.parametrize("account_id", ["", "ca_", "ca_" + "0" * 32, "ca_" + "\x00" * 32, "x" * 10_000, "1"])
+def test_what_is_no_account_is_not_found(apps, account_id):
+    with pytest.raises(EndUserNotFoundError):
+        apps.service.account(apps.host(), account_id)
+
+
+def test_an_id_in_other_letters_is_another_id(apps):
+    made = apps.connect("u1")
+
+    with pytest.raises(EndUserNotFoundError):
+        apps.service.account(apps.host(), made.id.upper())
 
 
 # -- lists ---------------------------------------------------------------------------------------------
