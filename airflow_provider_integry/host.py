@@ -111,7 +111,6 @@ class HostClient:
             EndUserIdentityError: That is no id.
         """
         life_s = max(1, min(lifetime_s, LIFETIME_S))
-        key = Secret(api_key) if api_key is not None else None
         return sign_identity(
             self._app_key,
             self._app_secret,
@@ -119,8 +118,7 @@ class HostClient:
             now=time.time(),
             unique=uuid4().hex,
             lifetime_s=life_s,
-            name=name,
-            api_key=key,
+            told={"name": name, "api_key": api_key},
         )
 
     def sign_on_url(
@@ -129,8 +127,11 @@ class HostClient:
         """Return where your login page sends a browser that came from Airflow, after its user has signed in.
 
         Args:
-            return_to, state: As the login page got them in its query.
-            user_id, name, api_key: As `identity_token` has them.
+            return_to: As the login page got it in its query.
+            state: The same.
+            user_id: Who has signed in.
+            name: As `identity_token` has it.
+            api_key: The same.
         Raises:
             HostApiError: `return_to` is not Airflow's: whoever is there would be signed in as your user.
         """

@@ -9,7 +9,6 @@ import sys
 import time
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from types import SimpleNamespace
 from urllib.parse import urlsplit
 
 import pytest
@@ -171,3 +170,157 @@ def test_a_visitor_finds_an_app_logs_in_consents_and_is_connected(place, somebod
     log_in(page, place, "bob")
     expect(page.locator("#accounts")).to_contain_text("crm: bob at the CRM (ready)")
     assert page.problems == []
+
+
+def test_a_popup_of_the_host_page_takes_credentials_and_tells_it(place, somebody, picture):
+    page = somebody()
+    log_in(page, place, "bob")
+    with page.context.expect_page() as opened:
+        page.get_by_role("button", name="Connect Notes").click()
+    popup = opened.value
+    picture(popup, "popup-link")
+
+    # The host application's login knows who is there, and sends the browser back at once.
+    popup.get_by_role("button", name="Log in to Acme").click()
+    expect(popup.get_by_text("Bob", exact=True)).to_be_visible()
+    popup.get_by_role("button", name="Enter credentials").click()
+    popup.get_by_label("API key").fill("wrong")
+    popup.get_by_role("button", name="Connect").click()
+    expect(popup.get_by_role("alert")).to_be_focused()
+    expect(popup.get_by_label("API key")).to_have_value("")
+    picture(popup, "popup-wrong")
+    popup.get_by_label("API key").fill("key-of-bea")
+    popup.get_by_role("button", name="Show API key").click()
+    expect(popup.get_by_label("API key")).to_have_attribute("type", "text")
+    with popup.expect_event("close"):
+        popup.get_by_role("button", name="Connect", exact=True).click()
+
+    expect(page.locator("#accounts")).to_contain_text("notes: bea (ready)")
+    expect(page.locator("#problem")).to_be_empty()
+    assert accounts_of(place, "bob")["notes"] == ("bea", "ready")
+    assert page.problems == []
+
+
+def make_link(place, user, conn_id, **more):
+    answer = requests.post(
+        f"{place.public}/v1/links",
+        json={"conn_id": conn_id, "end_user": user, **more},
+        auth=(APP_KEY, APP_SECRET),
+        timeout=60,
+    )
+    assert answer.status_code == 201, answer.text
+    return answer.json()["url"]
+
+
+def test_a_link_with_a_form_is_gone_through_by_keyboard_on_a_phone(place, somebody, picture):
+    page = somebody(PHONE)
+    log_in(page, place, "bob")
+    link = make_link(place, "bob", "notes", account="second", return_url=f"{place.sample}/connected")
+    page.goto(link)
+    picture(page, "phone-link")
+    assert "link=" not in page.url
+
+    press_to(page, "Log in to Acme")
+    expect(page.get_by_role("button", name="Enter credentials")).to_be_visible()
+    press_to(page, "Enter credentials")
+    expect(page.get_by_label("API key")).to_be_visible()
+    picture(page, "phone-form")
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    tab_to(page, page.get_by_label("API key"))
+    page.keyboard.type("key-of-ada")
+    page.keyboard.press("Enter")
+
+    # The last page leads on to the host application by itself.
+    page.wait_for_url(f"{place.sample}/")
+    expect(page.locator("#accounts")).to_contain_text("notes: ada (ready)")
+    assert page.problems == []
+
+
+def test_what_a_link_gives_is_fetched_for_who_is_logged_in_at_the_host_application(place, somebody, picture):
+    page = somebody()
+    log_in(page, place, "bob")
+    page.goto(make_link(place, "bob", "crm", binding="code", return_url=f"{place.sample}/connected"))
+    page.get_by_role("button", name="Continue to").click()
+    page.wait_for_url(re.compile(re.escape(place.crm.url)))
+    page.locator("input[name=user]").fill("robert")
+    page.locator("#allow").click()
+    heading = page.get_by_role("heading", name=re.compile("another account|Hello"))
+    expect(heading).to_be_visible()
+    picture(page, "other-account")
+    if page.get_by_role("button", name="Use robert").count():
+        page.get_by_role("button", name="Use robert").click()
+
+    page.wait_for_url(f"{place.sample}/")
+    expect(page.locator("#accounts")).to_contain_text("crm: robert (ready)")
+    assert accounts_of(place, "bob")["crm"] == ("robert", "ready")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_everything_that_is_shown_can_be_read_and_reached(place, somebody, scheme):
+    page = somebody(PHONE, color_scheme=scheme)
+    log_in(page, place, "bob")
+    link = make_link(place, "bob", "notes", account=f"third-{scheme}")
+    for url in (f"{place.public}/apps/acme", f"{place.public}/apps/acme/crm", link, f"{place.public}/apps/nobody"):
+        page.goto(url)
+        found = page.evaluate(LOOK)
+
+        assert found["headings"] == 1, url
+        assert found["language"] == "en"
+        assert found["nameless"] == [], url
+        assert found["small"] == [], url
+        assert [one for one in found["contrasts"] if one["ratio"] < 4.5] == [], url
+        assert found["contrasts"]
+
+
+def tab_to(page, target):
+    """Go through a page with the keyboard until something has the focus."""
+    for _ in range(30):
+        if target.evaluate("element => element === document.activeElement"):
+            return
+        page.keyboard.press("Tab")
+    raise AssertionError(f"The keyboard does not reach {target}")
+
+
+def press_to(page, name):
+    """Press a button with the keyboard."""
+    tab_to(page, page.get_by_role("button", name=name))
+    outline = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
+    assert outline == "solid"
+    page.keyboard.press("Enter")
+
+
+# What a page is like for people who see little, or use no mouse: WCAG 2.2, 1.4.3, 2.5.8, 3.1.1, 4.1.2.
+LOOK = """() => {
+  const channels = (text) => (text.match(/[\\d.]+/g) || []).map(Number)
+  const luminance = ([red, green, blue]) => [red, green, blue]
+    .map((value) => value / 255)
+    .map((value) => value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4)
+    .reduce((sum, value, index) => sum + value * [0.2126, 0.7152, 0.0722][index], 0)
+  const ground = (element) => {
+    for (let one = element; one; one = one.parentElement) {
+      const colour = channels(getComputedStyle(one).backgroundColor)
+      if (colour.length === 3 || colour[3] === 1) return colour
+    }
+    return [255, 255, 255]
+  }
+  const contrasts = []
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT)
+  while (walker.nextNode()) {
+    const element = walker.currentNode.parentElement
+    const text = walker.currentNode.textContent.trim()
+    if (!text || !element.checkVisibility() || ["SCRIPT", "STYLE"].includes(element.tagName)) continue
+    const pair = [luminance(channels(getComputedStyle(element).color)), luminance(ground(element))].sort((a, b) => a - b)
+    contrasts.push({ text: text.slice(0, 40), ratio: (pair[1] + 0.05) / (pair[0] + 0.05) })
+  }
+  const reached = [...document.querySelectorAll("a, button, input:not([type=hidden]), select, textarea, summary")]
+    .filter((one) => one.checkVisibility())
+  const nameless = reached.filter((one) => !(one.textContent.trim() || one.ariaLabel || (one.labels || []).length))
+  const small = reached.filter((one) => !one.closest("p") && one.getBoundingClientRect().height < 24)
+  return {
+    headings: document.querySelectorAll("h1").length,
+    language: document.documentElement.lang,
+    nameless: nameless.map((one) => one.outerHTML),
+    small: small.map((one) => one.outerHTML),
+    contrasts,
+  }
+}"""

@@ -9,7 +9,8 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
 from airflow_provider_integry.authorizations.airflow_store import local_consents
-from airflow_provider_integry.authorizations.consent import Callback, cookie_name
+from airflow_provider_integry.authorizations.consent import cookie_name
+from airflow_provider_integry.authorizations.consent_values import Callback
 from airflow_provider_integry.authorizations.consents import Consent
 from airflow_provider_integry.authorizations.steps import arun_steps, run_in_thread
 from airflow_provider_integry.end_users.local import local_links

@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl
 from fastapi import APIRouter, Request, Response
 
 from airflow_provider_integry.end_users.link_store import Link
-from airflow_provider_integry.end_users.links import FINISH_S
+from airflow_provider_integry.end_users.link_values import FINISH_S
 from airflow_provider_integry.end_users.local import local_end_users, local_links
 from airflow_provider_integry.errors import ConnectLinkError
 from airflow_provider_integry.secret import Secret

@@ -13,7 +13,7 @@ from fastapi import APIRouter, Request, Response
 from airflow_provider_integry.authorizations.airflow_store import local_consents, local_store
 from airflow_provider_integry.authorizations.consents import Consent
 from airflow_provider_integry.authorizations.steps import arun_steps
-from airflow_provider_integry.end_users.links import Finished, FinishOutcome
+from airflow_provider_integry.end_users.link_values import Finished, FinishOutcome
 from airflow_provider_integry.end_users.local import local_links
 from airflow_provider_integry.end_users.return_urls import add_query
 from airflow_provider_integry.errors import ConnectLinkError, IntegryError

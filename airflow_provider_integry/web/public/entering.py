@@ -16,7 +16,7 @@ from airflow_provider_integry.authorizations.consent_values import Visit
 from airflow_provider_integry.authorizations.steps import Do, Steps, arun_steps
 from airflow_provider_integry.end_users.accounts import ConnectedAccount
 from airflow_provider_integry.end_users.implicit import Prepared
-from airflow_provider_integry.end_users.links import Finished
+from airflow_provider_integry.end_users.link_values import Finished
 from airflow_provider_integry.end_users.local import local_end_users, local_links
 from airflow_provider_integry.errors import (
     ConnectLinkError,
@@ -86,13 +86,15 @@ def _keep(stop: Stop, given: Mapping[str, str], key: Secret) -> Steps[Finished]:
         account: ConnectedAccount = yield from users.create(
             stop.principal, link.conn_id, link.end_user, given, account=link.account
         )
-        return (yield Do(partial(links.finish, link.id, "connected", account.id, browser_key=key)))
+        finished: Finished = yield Do(partial(links.finish, link.id, "connected", account.id, browser_key=key))
+        return finished
     ready: Prepared = yield from users.prepare(stop.principal, link.conn_id, link.end_user, given, account=link.account)
     visit = Visit(link.id, key, holds=True)
     owner = stop.principal.name
     hold = local_held_grants().hold_entered
     yield Do(partial(hold, ready.subject, ready.entered, ready.account, visit=visit, owner=owner))
-    return (yield Do(partial(links.finish, link.id, "held", browser_key=key)))
+    held: Finished = yield Do(partial(links.finish, link.id, "held", browser_key=key))
+    return held
 
 
 async def _open(link_id: str, key: Secret | None) -> Stop:

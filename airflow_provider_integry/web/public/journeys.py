@@ -20,7 +20,7 @@ from airflow_provider_integry.authorizations.steps import arun_steps
 from airflow_provider_integry.authorizations.subject import Subject, build_subject
 from airflow_provider_integry.end_users.accounts import App
 from airflow_provider_integry.end_users.link_store import Link
-from airflow_provider_integry.end_users.links import Finished
+from airflow_provider_integry.end_users.link_values import Finished
 from airflow_provider_integry.end_users.local import local_directory, local_end_users, local_links
 from airflow_provider_integry.end_users.principals import Principal
 from airflow_provider_integry.end_users.return_urls import add_query

@@ -9,6 +9,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import parse_qs, quote, urlencode, urlsplit
 
 from fastapi import APIRouter, Request, Response
@@ -77,7 +78,7 @@ class Stall:
         query = ({RETURN_FIELD: self.return_url} if self.return_url else {}) | more
         return f"{self.path}/{quote(conn_id, safe='')}" + (f"?{urlencode(query)}" if query else "")
 
-    def as_values(self, request: Request) -> dict[str, object]:
+    def as_values(self, request: Request) -> dict[str, Any]:
         """Return what its pages have in common."""
         return {
             "brand": brand_of(self.workspace),
