@@ -309,7 +309,8 @@ LOOK = """() => {
     const element = walker.currentNode.parentElement
     const text = walker.currentNode.textContent.trim()
     if (!text || !element.checkVisibility() || ["SCRIPT", "STYLE"].includes(element.tagName)) continue
-    const pair = [luminance(channels(getComputedStyle(element).color)), luminance(ground(element))].sort((a, b) => a - b)
+    const colours = [channels(getComputedStyle(element).color), ground(element)]
+    const pair = colours.map(luminance).sort((a, b) => a - b)
     contrasts.push({ text: text.slice(0, 40), ratio: (pair[1] + 0.05) / (pair[0] + 0.05) })
   }
   const reached = [...document.querySelectorAll("a, button, input:not([type=hidden]), select, textarea, summary")]

@@ -35,7 +35,9 @@ class KeyApi:
 
 
 @contextmanager
-def customers(folder: Path, *, prefix: str = "", sample: str | None = None, **options: str) -> Iterator[SimpleNamespace]:
+def customers(
+    folder: Path, *, prefix: str = "", sample: str | None = None, **options: str
+) -> Iterator[SimpleNamespace]:
     """Run all of them.
 
     Args:

@@ -30,14 +30,22 @@ class PublicError(PageError):
         status, title, detail: As for every page.
         brand: Whose page it was, where that is known.
         back: Path below the public prefix that leads on, and what the link to it says.
+        wait_s: Seconds after which it may be tried again; None where that makes no difference.
     """
 
     def __init__(
-        self, status: int, title: str, detail: str, brand: Brand | None = None, back: tuple[str, str] | None = None
+        self,
+        status: int,
+        title: str,
+        detail: str,
+        brand: Brand | None = None,
+        back: tuple[str, str] | None = None,
+        wait_s: int | None = None,
     ) -> None:
         super().__init__(status, title, detail)
         self.brand = brand
         self.back = back
+        self.wait_s = wait_s
 
 
 def render(
