@@ -553,6 +553,17 @@ def test_a_form_is_for_the_browser_and_the_moment_alone(people, place, who):
     assert "Connected" in text_of(user.open(path))
 
 
+def test_nobody_can_go_on_guessing(user, place, who):
+    _, form = open_form(user, place, who)
+    before = place.notes.count("/me")
+
+    answers = [user.submit(form, password=f"guess-{number}") for number in range(12)]
+
+    assert {answer.status_code for answer in answers} == {422, 429}
+    assert 10 <= place.notes.count("/me") - before < 12
+    assert int(answers[-1].headers["Retry-After"]) > 0
+
+
 # -- changes -------------------------------------------------------------------------------------------
 
 

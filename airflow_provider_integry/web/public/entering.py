@@ -27,6 +27,7 @@ from airflow_provider_integry.secret import Secret
 from airflow_provider_integry.web.public.browser import key_of, read_public_form
 from airflow_provider_integry.web.public.connect import PATH as LINK_PATH
 from airflow_provider_integry.web.public.journeys import Stop, find_stop, finish, go_to, leave_url, path_of, refuse
+from airflow_provider_integry.web.public.pace import count_try
 from airflow_provider_integry.web.public.rendering import render_form
 from airflow_provider_integry.web.public.threads import in_visitor_thread
 from airflow_provider_integry.web.public.visitors import find_visitor
@@ -64,6 +65,7 @@ async def enter(link_id: str, request: Request) -> Response:
     fields, key = await read_public_form(request, MAX_BYTES)
     try:
         stop = await _open(link_id, key)
+        count_try(link_id, stop.brand, path_of(link_id, "form"))
         asked = {item.name for item in stop.app.fields}
         given = {name: value for name, value in fields.items() if name in asked}
         finished = await arun_steps(_keep(stop, given, key))
