@@ -178,6 +178,7 @@ def test_a_popup_of_the_host_page_takes_credentials_and_tells_it(place, somebody
     with page.context.expect_page() as opened:
         page.get_by_role("button", name="Connect Notes").click()
     popup = opened.value
+    expect(popup.get_by_role("heading", name="Connect Notes")).to_be_visible()
     picture(popup, "popup-link")
 
     # The host application's login knows who is there, and sends the browser back at once.

@@ -443,6 +443,38 @@ def test_a_callback_in_another_browser_is_refused(people, place, who):
     assert (refused.status_code, place.api.token_requests["authorization_code"]) == (400, before)
 
 
+def test_a_service_may_answer_with_a_form(user, place, who):
+    link = make_link(place, who, "posting")
+    back = log_in(user, place, user.submit(user.open(link["url"])), who)
+    page = requests.get(user.leave(user.submit(back)), timeout=60)
+    form = {name: unescape(text) for name, text in re.findall(r'name="(\w+)" value="([^"]*)"', page.text)}
+    posting = requests.post(f"{place.crm.url}/authorize", data={**form, "decision": "allow"}, timeout=60)
+    form = {name: unescape(text) for name, text in re.findall(r'name="(\w+)" value="([^"]*)"', posting.text)}
+    action = unescape(re.search(r'action="([^"]+)"', posting.text)[1])
+
+    # From the service's site, to which the browser does not send our cookies with a form.
+    posted = requests.post(action, data=form, headers={"Origin": place.crm.url}, allow_redirects=False, timeout=60)
+    done = user.open(f"{action}{posted.headers['Location']}")
+
+    assert action.startswith(f"{user.public_url}/callback/")
+    assert "Acme may now use ada" in text_of(done)
+
+
+def test_nothing_comes_from_what_a_request_says_of_its_address(place, who):
+    """Straight to Airflow, as if the proxy passed everything on."""
+    link = make_link(place, who)
+    evil = {"Host": "evil.example", "X-Forwarded-Host": "evil.example", "Forwarded": "host=evil.example"}
+    inside = f"{place.site.url}/integry/public"
+
+    pages = [requests.get(f"{inside}/apps/acme/crm", headers=evil, timeout=60)]
+    token = urlsplit(link["url"]).query
+    pages.append(requests.get(f"{inside}/connect?{token}", headers=evil, allow_redirects=False, timeout=60))
+
+    assert [page.status_code for page in pages] == [200, 303]
+    for page in pages:
+        assert "evil" not in page.text + str(page.headers)
+
+
 @pytest.mark.parametrize("choice", ["replace", "keep"])
 def test_another_account_takes_the_place_only_after_a_question(user, place, who, choice):
     page = sign_in(user, place, who)
@@ -487,6 +519,18 @@ def test_what_comes_out_of_a_link_is_held_until_the_host_application_fetches_it(
     assert (redeemed.status_code, redeemed.json()["account_name"]) == (200, "ada")
     assert link_state(place, link)["status"] == "connected"
     assert call(place, "POST", "/links/redeem", json={"code": told["code"], "end_user": who}).status_code == 404
+
+
+def test_whoever_holds_a_link_is_not_told_whose_account_is_connected(people, place, who):
+    owner, other = people(), people()
+    consent(owner, place, owner.submit(sign_in(owner, place, who), "Connect Example CRM"), account="ada@acme")
+    link = make_link(place, who, binding="code", return_url=f"{place.app.url}/back")
+
+    page = other.open(link["url"])
+    asked = consent(other, place, other.submit(page), account="bea")
+
+    assert "connected to another account at Example CRM" in text_of(asked)
+    assert "ada@acme" not in page.text + asked.text
 
 
 @pytest.mark.parametrize("conn_id", ["crm", "notes"])

@@ -99,6 +99,7 @@ def build_connections(crm: str, notes: str, app: str) -> dict[str, dict[str, Any
             "extra": {**workspace, "brand_name": "Other", "host_connection": ""},
         },
         "crm": {"conn_type": "integry_oauth2", "host": crm, "extra": {**consent, "listing": "listed"}},
+        "posting": {"conn_type": "integry_oauth2", "host": crm, "extra": {**consent, "response_mode": "form_post"}},
         "hidden": {"conn_type": "integry_oauth2", "host": crm, "extra": {**consent, "app_name": "Hidden CRM"}},
         "notes": {
             **keyed,

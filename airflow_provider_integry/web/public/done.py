@@ -109,7 +109,8 @@ async def show_outcome(consent_id: str, request: Request) -> Response:
         **stop.as_values(),
         outcome=outcome,
         consent_id=consent.id,
-        before=consent.message if outcome == "other_account" else "",
+        # Where nobody has shown that they are the user, the account is not named that this user has.
+        before=consent.message if outcome == "other_account" and stop.link.binding == "login" else "",
         after=consent.account_name or consent.account_id or "",
         # What went wrong otherwise is for whoever looks after the connection, and stands in the log.
         words=_shorten(consent.message or "") if outcome == "denied" else "",

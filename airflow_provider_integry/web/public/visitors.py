@@ -76,7 +76,7 @@ async def find_visitor(request: Request, workspace: Workspace) -> Visitor | None
     if not text:
         return None
     session = await run_in_thread(lambda: local_sessions().read(text, now=time.time()))
-    if session is None or session.workspace != workspace:
+    if session is None or not _is_same(session.workspace, workspace):
         return None
     return Visitor(session, session.name or session.end_user)
 
@@ -137,6 +137,10 @@ def read_errand(request: Request, state: str) -> Errand | None:
 def forget_errand(request: Request, response: Response, state: str) -> None:
     """Remove what `send_to_login` has kept in the browser: a state is good for one login."""
     forget(request, response, _state_cookie(state), SIGN_ON_PATH)
+
+
+def _is_same(one: Workspace, other: Workspace) -> bool:
+    return (one.conn_id, one.team) == (other.conn_id, other.team)
 
 
 def _session_cookie(workspace: Workspace) -> str:
