@@ -271,11 +271,13 @@ class EndUsers(Reader):
             message = "It was fetched for another end user than the one it was made for, and dropped."
             yield Do(partial(links.settle, link, "failed", None, message))
             raise EndUserNotFoundError("code")
-        row: Authorization | None
-        if link.sealed:
-            row = yield from self._release_form(by, link)
-        else:
-            row = yield from held.release(link.id, owner=by.name)
+        try:
+            row = yield from self._release(by, link)
+        except IntegryError as error:
+            # What may go better the next time can be fetched again with the same code.
+            again = partial(links.hold_again, link, code)
+            yield Do(again if error.retryable else partial(links.settle, link, "failed", None, str(error)))
+            raise
         if row is None:
             yield Do(partial(links.settle, link, "failed", None, "What was held was not there any more."))
             raise EndUserNotFoundError("code")
@@ -285,8 +287,11 @@ class EndUsers(Reader):
 
     # -- inside ------------------------------------------------------------------------------------
 
-    def _release_form(self, by: Principal, link: Link) -> Steps[Authorization]:
-        """Store what was typed into the form of a link; the connection may have been changed meanwhile."""
+    def _release(self, by: Principal, link: Link) -> Steps[Authorization | None]:
+        """Store what a link holds; None where that is not there any more."""
+        if not link.sealed:
+            return (yield from self._parts.held.release(link.id, owner=by.name))
+        # What was typed into a form: the connection may have been changed meanwhile.
         entered, account = load_prepared(link.open())
         ready = yield from self.prepare(by, link.conn_id, link.end_user, entered, account=link.account, verify=False)
         parts = self._parts
