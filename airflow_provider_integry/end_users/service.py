@@ -40,6 +40,7 @@ from airflow_provider_integry.end_users.principals import Principal
 from airflow_provider_integry.end_users.reading import MAX_PAGE, MAX_STATUSES, Reader
 from airflow_provider_integry.end_users.workspaces import Directory
 from airflow_provider_integry.errors import (
+    ConnectLinkError,
     EndUserNotFoundError,
     ImplicitAuthorizationError,
     IntegryError,
@@ -291,13 +292,17 @@ class EndUsers(Reader):
         """Store what a link holds; None where that is not there any more."""
         if not link.sealed:
             return (yield from self._parts.held.release(link.id, owner=by.name))
-        # What was typed into a form: the connection may have been changed meanwhile.
-        entered, account = load_prepared(link.open())
-        ready = yield from self.prepare(by, link.conn_id, link.end_user, entered, account=link.account, verify=False)
-        parts = self._parts
+        held = load_prepared(link.open())
+        ready = yield from self.prepare(
+            by, link.conn_id, link.end_user, held.entered, account=link.account, verify=False
+        )
+        if ready.subject.binding != held.binding:
+            # Edited meanwhile: what was typed for one host is not sent to another.
+            raise ConnectLinkError("connection")
+        parts, subject = self._parts, ready.subject
         return (
             yield from store_entered(
-                parts.store, parts.journal, parts.events, ready.subject, entered, account, owner=by.name
+                parts.store, parts.journal, parts.events, subject, held.entered, held.account, owner=by.name
             )
         )
 
