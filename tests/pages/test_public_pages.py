@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from contextlib import ExitStack
+from hashlib import sha256
 from html import unescape
 from urllib.parse import parse_qs, parse_qsl, urlsplit
 from uuid import uuid4
@@ -13,7 +14,9 @@ import requests
 from servers.customers import customers
 from servers.host_application import APP_KEY, APP_SECRET
 from servers.reverse_proxy import PublicProxy
+from sqlalchemy import create_engine, update
 
+from airflow_provider_integry.authorizations.end_user_tables import link as link_table
 from pages.passerby import Passerby, read, text_of
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(240)]
@@ -313,6 +316,21 @@ def test_a_sign_on_that_can_be_read_in_two_ways_is_refused(user, place, more):
     assert (refused.status_code, is_signed_in(user)) == (400, False)
 
 
+def test_a_session_is_good_for_its_own_workspace_and_as_it_was_signed(user, place, who):
+    sign_in(user, place, who)
+    (session,) = [cookie for cookie in user.cookies if "session" in cookie.name]
+    other = f"integry_session_{sha256(b'other').hexdigest()[:12]}"
+
+    user.cookies.set(other, session.value, domain=session.domain, path=session.path)
+    elsewhere = text_of(user.open("/apps/other"))
+    head, claims, signature = session.value.split(".")
+    session.value = f"{head}.{claims}.{signature[:-4]}AAAA"
+
+    assert "Elsewhere" in elsewhere
+    assert "Signed in" not in elsewhere
+    assert not is_signed_in(user)
+
+
 def test_a_login_may_come_back_with_a_form(user, place, who):
     state = start(user)
     token = place.host.sign(who)
@@ -402,6 +420,18 @@ def test_a_link_ends_when_it_was_used_taken_back_or_never_was_one(people, place,
     # The one who has used it goes back and sees what came of it.
     again = user.open(f"/connect/{used['id']}")
     assert "Connected" in text_of(again)
+
+
+def test_an_expired_link_leads_nowhere(user, place, who):
+    link, form = open_form(user, place, who)
+    with create_engine(place.site.database_url).begin() as database:
+        database.execute(update(link_table).where(link_table.c.id == link["id"]).values(expires_at=1.0))
+
+    answers = [user.open(link["url"]), user.open(form.url), user.submit(form, password=KEY)]
+
+    assert [answer.status_code for answer in answers] == [410, 410, 410]
+    assert "This link has expired" in text_of(answers[0])
+    assert (accounts_of(place, who), link_state(place, link)["status"]) == ([], "expired")
 
 
 def test_a_link_that_is_taken_back_on_the_way_asks_the_service_for_nothing(user, place, who):
