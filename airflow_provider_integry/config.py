@@ -118,3 +118,13 @@ def api_user_requests_per_minute() -> int:
 def api_address_requests_per_minute() -> int:
     """Return how many requests from one address an API server takes in a minute; 0 for no limit."""
     return int(conf.getint(SECTION, "api_address_requests_per_minute", fallback=6000))
+
+
+def adds_login() -> bool:
+    """Return whether Airflow adds a login of its own to every request, as its last header Authorization.
+
+    That is so where everybody is an administrator ([core] simple_auth_manager_all_admins).
+    """
+    manager = conf.get("core", "auth_manager", fallback="") or ""
+    is_on = conf.getboolean("core", "simple_auth_manager_all_admins", fallback=False)
+    return bool(is_on) and manager.endswith("SimpleAuthManager")

@@ -29,6 +29,7 @@ LEEWAY_S = 60
 MIN_SECRET_BYTES = 32
 _ALGORITHM = "HS256"
 _MAX_CLAIM = 2048
+_MAX_TIME = 1e12
 # RFC 7515 section 4.1.11: no extension is understood here.
 _HEADER_NAMES = frozenset({"alg", "typ", "kid"})
 
@@ -65,7 +66,7 @@ def check_user_id(user_id: str) -> str:
         raise EndUserIdentityError(
             "user_id", f"the user id has {len(user_id)} characters; 1 to {MAX_USER_ID} are taken"
         )
-    if "\x00" in user_id or any("\ud800" <= char <= "\udfff" for char in user_id):
+    if "\x00" in user_id or not _is_whole(user_id):
         raise EndUserIdentityError("user_id", "the user id holds a character that no database keeps")
     return user_id
 
@@ -206,26 +207,38 @@ def _read_user(claims: dict[str, Any], app_secret: Secret) -> str | None:
 
 
 def _check_times(claims: dict[str, Any], now: float) -> float:
-    times = {name: claims.get(name) for name in ("exp", "iat", "nbf")}
-    for name, value in times.items():
-        is_number = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e12
-        if not is_number and (value is not None or name == "exp"):
-            raise EndUserIdentityError("claims", f"claim '{name}' is not a time in seconds")
-    ends = float(times["exp"] or 0)
+    ends = _time(claims, "exp")
+    if ends is None:
+        raise EndUserIdentityError("claims", "the token has no claim 'exp'")
     if now > ends + LEEWAY_S:
         raise EndUserIdentityError("expired", "the token has expired")
     if ends > now + LIFETIME_S + LEEWAY_S:
         raise EndUserIdentityError("claims", f"the token lives longer than {LIFETIME_S} seconds")
-    if any(times[name] is not None and times[name] > now + LEEWAY_S for name in ("iat", "nbf")):
-        raise EndUserIdentityError("claims", "the token comes from the future; compare both clocks")
+    for name in ("iat", "nbf"):
+        begins = _time(claims, name)
+        if begins is not None and begins > now + LEEWAY_S:
+            raise EndUserIdentityError("claims", "the token comes from the future; compare both clocks")
     return ends
+
+
+def _time(claims: dict[str, Any], name: str) -> float | None:
+    value = claims.get(name)
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < _MAX_TIME:
+        raise EndUserIdentityError("claims", f"claim '{name}' is not a time in seconds")
+    return float(value)
 
 
 def _text(claims: dict[str, Any], name: str, *, required: bool = False, most: int = _MAX_CLAIM) -> str:
     value = claims.get(name)
     if value is None and not required:
         return ""
-    is_whole = isinstance(value, str) and not any("\ud800" <= char <= "\udfff" for char in value)
-    if not is_whole or len(value) > most or (required and not value):
-        raise EndUserIdentityError("claims", f"claim '{name}' is not a text of 1 to {most} characters")
-    return str(value)
+    if isinstance(value, str) and len(value) <= most and (value or not required) and _is_whole(value):
+        return value
+    raise EndUserIdentityError("claims", f"claim '{name}' is not a text of 1 to {most} characters")
+
+
+def _is_whole(text: str) -> bool:
+    """Return whether a text has no half of a character."""
+    return not any("\ud800" <= char <= "\udfff" for char in text)

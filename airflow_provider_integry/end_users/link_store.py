@@ -85,7 +85,7 @@ class Link:
     @property
     def status(self) -> LinkStatus:
         """Where it stands, for whoever made it."""
-        if self.outcome in ("held", "taken"):
+        if self.outcome == "held" or self.outcome == "taken":  # noqa: PLR1714 - so that types are narrowed
             return "held"
         if self.outcome == "connected":
             return "connected"

@@ -366,4 +366,4 @@ class Links:
         return build_finished(changed, code)
 
 
-__all__ = ["Finished", "Links", "MadeLink"]
+__all__ = ["FINISH_S", "FinishOutcome", "Finished", "Links", "MadeLink"]

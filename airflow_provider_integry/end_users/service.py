@@ -124,7 +124,8 @@ class EndUsers(Reader):
         row: Authorization = yield from store_entered(
             parts.store, parts.journal, parts.events, ready.subject, ready.entered, ready.account, owner=by.name
         )
-        return (yield Do(partial(self.account, by, row.public_id or "")))
+        found: ConnectedAccount = yield Do(partial(self.account, by, row.public_id or ""))
+        return found
 
     def create_implicit(
         self,
@@ -171,9 +172,11 @@ class EndUsers(Reader):
         parts, account = self._parts, link.account
         if link.binding != "code":
             made = yield from self.create(by, link.conn_id, link.end_user, fields, account=account)
-            return (yield Do(partial(parts.links.finish, link.id, "connected", made.id)))
+            finished: Finished = yield Do(partial(parts.links.finish, link.id, "connected", made.id))
+            return finished
         ready = yield from self.prepare(by, link.conn_id, link.end_user, fields, account=account)
-        return (yield Do(partial(parts.links.hold_form, link, dump_prepared(ready))))
+        finished = yield Do(partial(parts.links.hold_form, link, dump_prepared(ready)))
+        return finished
 
     def test(self, by: Principal, account_id: str) -> Steps[CheckResult]:
         """Try an account against its API.
@@ -247,7 +250,8 @@ class EndUsers(Reader):
         if before.state != "revoked":
             yield from self.disconnect(by, from_id, is_local_only=True)
         yield Do(partial(self._parts.outbox.add_migrated, by.workspace, before, after))
-        return (yield Do(partial(self.account, by, to_id)))
+        found: ConnectedAccount = yield Do(partial(self.account, by, to_id))
+        return found
 
     def redeem(self, by: Principal, code: str, *, end_user: str | None = None) -> Steps[ConnectedAccount]:
         """Store what a link holds, for the user that the host application has signed in.
@@ -276,7 +280,8 @@ class EndUsers(Reader):
             yield Do(partial(links.settle, link, "failed", None, "What was held was not there any more."))
             raise EndUserNotFoundError("code")
         yield Do(partial(links.settle, link, "connected", row.public_id))
-        return (yield Do(partial(self.account, by, row.public_id or "")))
+        found: ConnectedAccount = yield Do(partial(self.account, by, row.public_id or ""))
+        return found
 
     # -- inside ------------------------------------------------------------------------------------
 

@@ -22,7 +22,7 @@ for (const button of document.querySelectorAll("button")) button.onclick = async
   const {message, origin} = await answer.json();
   if (button.id === "lie") opener.postMessage({...message, link: "li_other"}, origin);
   else if (button.id !== "silent") opener.postMessage(message, origin);
-  document.title = "done";
+  document.querySelector("h1").textContent = "Done";
 };
 </script>"""
 

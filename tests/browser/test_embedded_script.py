@@ -7,14 +7,20 @@ import socket
 import subprocess
 import sys
 import time
+import warnings
 from pathlib import Path
 
 import pytest
 import requests
+from airflow import settings
+from airflow.models.asset import AssetModel
+from airflow.models.connection import Connection
+from airflow.models.log import Log
 from integration.host_api import by_token, serving
 from integration.host_app import SECRETS, HostApps, who_am_i
 from integration.loopback import Server, connection
 from sqlalchemy import create_engine
+from sqlalchemy.orm import configure_mappers
 from sqlalchemy.pool import NullPool
 
 from browser.linked_pages import BROWSER, build_router
@@ -22,6 +28,17 @@ from browser.linked_pages import BROWSER, build_router
 pytestmark = [pytest.mark.system, pytest.mark.timeout(150)]
 ROOT = Path(__file__).parents[2]
 SAMPLE = ROOT / "docs" / "samples" / "host_app" / "app.py"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _tables():
+    """Make those tables of Airflow that this process looks into."""
+    with warnings.catch_warnings():
+        # Airflow 3.2 uses what SQLAlchemy 2.1 has deprecated; here its own warnings are no errors.
+        warnings.simplefilter("ignore")
+        configure_mappers()
+    tables = [Connection.__table__, Log.__table__, AssetModel.__table__]
+    Log.metadata.create_all(settings.engine, tables=tables)
 
 
 def free_port():
@@ -142,7 +159,7 @@ def test_a_message_about_another_link_is_not_believed_and_the_api_is_asked(stage
     with page.expect_popup() as opened:
         page.click("text=Connect CRM")
     opened.value.click("#lie")
-    opened.value.wait_for_function("document.title === 'done'")
+    opened.value.wait_for_selector("text=Done")
 
     page.evaluate("window.postMessage({type: 'integry.connect', link: null, status: 'connected'}, '*')")
 
@@ -162,6 +179,7 @@ def test_what_the_window_does_not_tell_the_api_does(stage, page):
     log_in(page, stage, "bob")
     with page.expect_popup() as opened:
         page.click("text=Connect CRM")
+    opened.value.wait_for_url("**/connect?link=*")
     link = opened.value.url.partition("link=")[2]
     found = stage.apps.links.look(link)
     stage.apps.links.claim(link, BROWSER)

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import unicodedata
+from dataclasses import replace
 
 import pytest
+from airflow import settings as airflow_settings
+from airflow.models.log import Log
 from integration.host_app import HostApps, who_am_i
 from integration.loopback import Answer, Server, connection
-from sqlalchemy import create_engine, event, text
+from sqlalchemy import create_engine, event, select, text
 from sqlalchemy.pool import NullPool
 
 from airflow_provider_integry.auth.readiness import Readiness
 from airflow_provider_integry.authorizations.steps import run_steps
 from airflow_provider_integry.authorizations.tables import authorization
 from airflow_provider_integry.end_users.implicit import map_app_auth
+from airflow_provider_integry.end_users.principals import Admin
 from airflow_provider_integry.errors import (
     AccountMoveError,
     EndUserNotFoundError,
     ImplicitAuthorizationError,
     IntegryError,
+    LinkRequestError,
 )
 from airflow_provider_integry.secret import Secret
 
@@ -242,6 +247,39 @@ def test_a_connection_that_leaves_the_workspace_takes_its_accounts_along(apps):
     assert apps.service.accounts(apps.host()).items == []
     with pytest.raises(EndUserNotFoundError):
         apps.service.account(apps.host(), own.id)
+
+
+def test_a_connection_of_another_team_is_none_of_the_workspaces(apps, monkeypatch):
+    own = apps.connect("u1")
+    find = apps.directory.find_app
+    monkeypatch.setattr(apps.directory, "find_app", lambda name: replace(find(name), team="b") if find(name) else None)
+    host = apps.host()
+
+    for ask in (
+        lambda: apps.service.app(host, "crm"),
+        lambda: apps.service.account(host, own.id),
+        lambda: apps.links.make(host, "crm", "u1"),
+    ):
+        with pytest.raises(EndUserNotFoundError):
+            ask()
+    with pytest.raises(LinkRequestError, match="of the same team"):
+        apps.links.make(Admin("ada"), "crm", "u1")
+    assert refusal_of(apps, "crm", {"password": "good-key"}).reason == "unknown_connection"
+
+
+def test_what_is_chosen_and_moved_is_in_the_audit_log(apps):
+    first, work = apps.connect("u1"), apps.connect("u1", "other-key", account="work")
+    with airflow_settings.engine.begin() as database:
+        database.execute(Log.__table__.delete())
+
+    apps.service.set_default(apps.host(), work.id)
+    run_steps(apps.service.migrate(apps.host(), first.id, work.id))
+
+    with airflow_settings.engine.connect() as database:
+        rows = database.execute(select(Log.event, Log.owner, Log.extra).order_by(Log.id)).all()
+    assert [row.event.removeprefix("integry.authorization.") for row in rows] == ["made_default", "migrated", "revoked"]
+    assert {row.owner for row in rows} == {"integry:acme_ws"}
+    assert "u1" not in str(rows)
 
 
 def test_ids_that_look_alike_are_different_users(apps):

@@ -115,13 +115,30 @@ def test_an_unknown_app_key_costs_what_a_wrong_secret_costs(api):
 
 
 def test_a_header_that_comes_twice_is_refused(api):
+    assert send_all(api, [*by_hash("u1").items(), ("X-Integry-User-Id", "u2")]) == 401
+
+
+def test_the_login_that_airflow_adds_where_all_are_administrators_shows_nobody(api, monkeypatch):
+    monkeypatch.setenv("AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS", "True")
+    added = ("Authorization", "Bearer airflows.own.token")
+    statuses = [
+        send_all(api, [*given.items(), added]) for given in (by_secret(), by_hash("u1"), {}, by_secret(secret="x" * 40))
+    ]
+
+    assert statuses == [200, 200, 401, 401]
+    assert send_all(api, [*by_secret().items(), *by_secret().items(), added]) == 401
+
+
+def send_all(api, headers):
+    """Send each header, also of the same name, and return the status."""
     connection = http.client.HTTPConnection(api.url.split("/")[2], timeout=20)
     connection.putrequest("GET", "/integry/public/v1/apps")
-    for name, value in [*by_hash("u1").items(), ("X-Integry-User-Id", "u2")]:
+    for name, value in headers:
         connection.putheader(name, value)
     connection.endheaders()
-    assert connection.getresponse().status == 401
+    status = connection.getresponse().status
     connection.close()
+    return status
 
 
 def test_a_token_is_good_for_one_request_and_a_session_for_many(api):
@@ -477,7 +494,7 @@ def test_no_answer_is_kept_and_no_id_of_a_user_is_logged(api, caplog):
 
 def test_the_script_is_kept_for_good_under_its_version_and_any_page_may_check_it(api):
     from airflow_provider_integry import __version__
-    from airflow_provider_integry.web.public.api.script import integrity
+    from airflow_provider_integry.web.public.api.embedded import integrity
 
     url = api.url.replace("/v1", "/static/integry.js")
     answer = requests.get(f"{url}?v={__version__}", timeout=20)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import hmac
 import json
@@ -16,10 +17,11 @@ from sqlalchemy.pool import NullPool
 from airflow_provider_integry.authorizations.end_user_tables import outbox as table
 from airflow_provider_integry.authorizations.grant import AuthorizationKey
 from airflow_provider_integry.authorizations.manage import revoke_grant
-from airflow_provider_integry.authorizations.steps import run_steps
+from airflow_provider_integry.authorizations.steps import run_in_thread, run_steps
 from airflow_provider_integry.end_users.workspace import parse_workspace
 from airflow_provider_integry.errors import ConnectionConfigError
 from airflow_provider_integry.settings import RawConnection
+from airflow_provider_integry.web.telling import TellsHosts
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -189,3 +191,44 @@ def test_an_event_for_a_workspace_that_is_gone_is_dropped(apps):
     apps.put_workspace("acme", events_url=None)
 
     assert (deliver(apps), left(apps), apps.receiver.requests) == (0, [], [])
+
+
+def answer_and_wait(apps, inner, path="/integry/public/v1/accounts"):
+    """Serve one request as the API server does; return what was answered, once the outbox is empty."""
+    sent = []
+
+    async def send(message):
+        sent.append((message["type"], len(apps.receiver.requests)))
+
+    async def serve():
+        app = TellsHosts(inner, apps.outbox)
+        await app({"type": "http", "path": path}, None, send)
+        while left(apps):
+            await asyncio.sleep(0.02)
+
+    asyncio.run(asyncio.wait_for(serve(), 60))
+    return sent
+
+
+def test_the_api_server_tells_after_its_answer(apps):
+    async def inner(scope, receive, send):
+        await run_in_thread(lambda: apps.connect("u1"))
+        await send({"type": "http.response.start"})
+
+    # Nothing was sent before the answer was.
+    assert answer_and_wait(apps, inner) == [("http.response.start", 0)]
+    assert [one["type"] for one in bodies(apps)] == ["account.connected"]
+
+
+def test_what_is_left_is_told_when_grants_are_kept_alive(apps):
+    apps.receiver.script(Answer(500), Answer(200))
+    apps.connect("u1")
+    assert deliver(apps) == 0
+    be_due(apps)
+
+    async def inner(scope, receive, send):
+        pass
+
+    answer_and_wait(apps, inner, "/integry/v1/keep-alive")
+
+    assert len(bodies(apps)) == 2

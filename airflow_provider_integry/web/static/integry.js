@@ -184,10 +184,12 @@
       const base = baseOf(given.url);
       const identify = buildIdentity(base, given);
       const call = async (method, path, body) => {
+        const headers = await identify(false);
         try {
-          return await send(`${base}/v1${path}`, method, await identify(false), body);
+          return await send(`${base}/v1${path}`, method, headers, body);
         } catch (error) {
           if (error.status !== 401 || given.hash) throw error;
+          // The session has ended before its time.
           return send(`${base}/v1${path}`, method, await identify(true), body);
         }
       };

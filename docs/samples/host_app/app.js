@@ -1,5 +1,4 @@
 // What the page of the sample does with integry.js.
-// [START script]
 const integry = new IntegryJS(JSON.parse(document.currentScript.dataset.options));
 const at = (id) => document.getElementById(id);
 const say = (error) => { at("problem").textContent = `${error.code}: ${error.message}`; };
@@ -34,4 +33,3 @@ integry.ready.then((account) => {
   at("silent").textContent = account ? `Connected as ${account.account_name}` : "No credential of your own";
 }, say);
 show().catch(say);
-// [END script]

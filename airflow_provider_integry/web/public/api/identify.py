@@ -10,6 +10,7 @@ from urllib.parse import unquote_to_bytes
 
 from starlette.datastructures import Headers
 
+from airflow_provider_integry import config
 from airflow_provider_integry.end_users.messages import APP_KEY, SESSION_PREFIX, USER_HASH, USER_ID
 from airflow_provider_integry.end_users.principals import Identities, Principal
 from airflow_provider_integry.end_users.sessions import Sessions
@@ -51,6 +52,9 @@ def identify(headers: Headers, identities: Identities, sessions: Sessions) -> Pr
 
 def _only(headers: Headers, name: str) -> str | None:
     values = headers.getlist(name)
+    if name == AUTHORIZATION and values and config.adds_login():
+        # Nobody has sent the last one.
+        values = values[:-1]
     if len(values) > 1 or sum(map(len, values)) > MAX_HEADER:
         raise EndUserIdentityError("unreadable", f"there is more than one header {name}, or too long a one")
     return values[0] if values else None
