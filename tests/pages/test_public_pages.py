@@ -11,7 +11,7 @@ from uuid import uuid4
 
 import pytest
 import requests
-from servers.customers import customers
+from servers.customers import LOGO, customers
 from servers.host_application import APP_KEY, APP_SECRET
 from servers.reverse_proxy import PublicProxy
 from sqlalchemy import create_engine, update
@@ -128,6 +128,18 @@ def test_anybody_sees_the_listed_apps_and_no_others(user):
 @pytest.mark.parametrize("workspace", ["acme", "nobody"])
 def test_what_is_not_listed_is_not_there(user, path, workspace):
     assert user.open(f"/apps/{workspace}/{path}").status_code == 404
+
+
+def test_logos_and_nothing_else_come_from_elsewhere(user):
+    page = user.open("/apps/other")
+
+    images = [url for tag, url in read(page).loaded if tag == "img"]
+    assert images == ["https://brand.example.com/logo.svg", LOGO]
+    policy = dict(part.split(" ", 1) for part in page.headers["Content-Security-Policy"].split("; "))
+    assert policy["img-src"] == "'self' data: https://apps.example.com:8443 https://brand.example.com"
+    assert "example.com" not in policy["script-src"] + policy["style-src"] + policy["default-src"]
+    # Yellow buttons get black words.
+    assert "--solid:#ffff00;--on-solid:#000000" in page.text
 
 
 def test_somebody_signs_in_consents_and_is_connected(user, place, who):
