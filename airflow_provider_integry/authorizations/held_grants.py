@@ -8,6 +8,7 @@ is it kept for that user. If it does not come, the row ends, and with it what wa
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from functools import partial
 
@@ -27,6 +28,7 @@ from airflow_provider_integry.connectors.user_info import Account
 from airflow_provider_integry.errors import IntegryError
 from airflow_provider_integry.secret import Secret
 
+log = logging.getLogger(__name__)
 # Takes the place of the redirect URI's last part: nobody came back from a service.
 _FORM = "form"
 
@@ -124,6 +126,8 @@ class HeldGrants:
 
         Returns:
             Whether something was held.
+        Raises:
+            StoreError: The database does not answer.
         """
         row = yield from self._take(link_id)
         if row is None:
@@ -133,8 +137,10 @@ class HeldGrants:
                 subject: Subject = yield Do(partial(self._subject_of, row))
                 token = load_given(row.open()).obtained.token
                 yield from give_back(subject, GrantSecrets(token.access_token, token.refresh_token))
-        finally:
-            yield Do(partial(self._consents.move, row, "taken", "declined"))
+        except IntegryError as error:
+            # Without its connection nobody can tell the service.
+            log.warning("Connection '%s': what a link held is deleted, and not given back: %s", row.conn_id, error)
+        yield Do(partial(self._consents.move, row, "taken", "declined"))
         return True
 
     def _keep(self, subject: Subject, row: Consent, owner: str) -> Steps[Authorization]:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import re
 from contextlib import ExitStack
+from hashlib import sha256
 from html import unescape
 from urllib.parse import parse_qs, parse_qsl, urlsplit
 from uuid import uuid4
 
 import pytest
 import requests
-from servers.customers import customers
+from servers.customers import LOGO, customers
 from servers.host_application import APP_KEY, APP_SECRET
 from servers.reverse_proxy import PublicProxy
+from sqlalchemy import create_engine, update
 
+from airflow_provider_integry.authorizations.end_user_tables import link as link_table
 from pages.passerby import Passerby, read, text_of
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(240)]
@@ -125,6 +128,18 @@ def test_anybody_sees_the_listed_apps_and_no_others(user):
 @pytest.mark.parametrize("workspace", ["acme", "nobody"])
 def test_what_is_not_listed_is_not_there(user, path, workspace):
     assert user.open(f"/apps/{workspace}/{path}").status_code == 404
+
+
+def test_logos_and_nothing_else_come_from_elsewhere(user):
+    page = user.open("/apps/other")
+
+    images = [url for tag, url in read(page).loaded if tag == "img"]
+    assert images == ["https://brand.example.com/logo.svg", LOGO]
+    policy = dict(part.split(" ", 1) for part in page.headers["Content-Security-Policy"].split("; "))
+    assert policy["img-src"] == "'self' data: https://apps.example.com:8443 https://brand.example.com"
+    assert "example.com" not in policy["script-src"] + policy["style-src"] + policy["default-src"]
+    # Yellow buttons get black words.
+    assert "--solid:#ffff00;--on-solid:#000000" in page.text
 
 
 def test_somebody_signs_in_consents_and_is_connected(user, place, who):
@@ -313,19 +328,34 @@ def test_a_sign_on_that_can_be_read_in_two_ways_is_refused(user, place, more):
     assert (refused.status_code, is_signed_in(user)) == (400, False)
 
 
+def test_a_session_is_good_for_its_own_workspace_and_as_it_was_signed(user, place, who):
+    sign_in(user, place, who)
+    (session,) = [cookie for cookie in user.cookies if "session" in cookie.name]
+    other = f"integry_session_{sha256(b'other').hexdigest()[:12]}"
+
+    user.cookies.set(other, session.value, domain=session.domain, path=session.path)
+    elsewhere = text_of(user.open("/apps/other"))
+    head, claims, signature = session.value.split(".")
+    session.value = f"{head}.{claims}.{signature[:-4]}AAAA"
+
+    assert "Elsewhere" in elsewhere
+    assert "Signed in" not in elsewhere
+    assert not is_signed_in(user)
+
+
 def test_a_login_may_come_back_with_a_form(user, place, who):
     state = start(user)
+    token = place.host.sign(who)
     # From the login's site, to which the browser does not send our cookies with a form.
-    posted = requests.post(
-        f"{user.public_url}/sign-on",
-        data={"token": place.host.sign(who), "state": state},
-        headers={"Origin": place.app.url},
-        allow_redirects=False,
-        timeout=60,
-    )
+    other = Passerby(user.public_url)
+    form = {"token": token, "state": state}
+    page = other.post(f"{user.public_url}/sign-on", data=form, headers={"Origin": place.app.url}, timeout=60)
+    assert (page.status_code, is_signed_in(other)) == (200, False)
 
-    user.open(f"{user.public_url}/sign-on{posted.headers['Location']}")
+    # The page that comes back sends it once more, from our own site.
+    after = user.submit(page)
 
+    assert token not in after.url
     assert is_signed_in(user)
 
 
@@ -402,6 +432,18 @@ def test_a_link_ends_when_it_was_used_taken_back_or_never_was_one(people, place,
     # The one who has used it goes back and sees what came of it.
     again = user.open(f"/connect/{used['id']}")
     assert "Connected" in text_of(again)
+
+
+def test_an_expired_link_leads_nowhere(user, place, who):
+    link, form = open_form(user, place, who)
+    with create_engine(place.site.database_url).begin() as database:
+        database.execute(update(link_table).where(link_table.c.id == link["id"]).values(expires_at=1.0))
+
+    answers = [user.open(link["url"]), user.open(form.url), user.submit(form, password=KEY)]
+
+    assert [answer.status_code for answer in answers] == [410, 410, 410]
+    assert "This link has expired" in text_of(answers[0])
+    assert (accounts_of(place, who), link_state(place, link)["status"]) == ([], "expired")
 
 
 def test_a_link_that_is_taken_back_on_the_way_asks_the_service_for_nothing(user, place, who):

@@ -17,6 +17,7 @@ from servers.host_application import APP_KEY, APP_SECRET, HostApplication
 from servers.live import LiveServer
 from servers.oauth2_consent import ConsentApi, ConsentClient
 
+LOGO = "https://apps.example.com:8443/elsewhere.png"
 CLIENT_SECRET = "app-secret-of-the-marketplace"
 
 
@@ -96,7 +97,13 @@ def build_connections(crm: str, notes: str, app: str) -> dict[str, dict[str, Any
             "conn_type": "integry_workspace",
             "login": "other-app",
             "password": "another-app-secret-of-32-characters",
-            "extra": {**workspace, "brand_name": "Other", "host_connection": ""},
+            "extra": {
+                **workspace,
+                "brand_name": "Other",
+                "host_connection": "",
+                "brand_logo": "https://brand.example.com/logo.svg",
+                "brand_colour": "#ffff00",
+            },
         },
         "crm": {"conn_type": "integry_oauth2", "host": crm, "extra": {**consent, "listing": "listed"}},
         "posting": {"conn_type": "integry_oauth2", "host": crm, "extra": {**consent, "response_mode": "form_post"}},
@@ -112,7 +119,10 @@ def build_connections(crm: str, notes: str, app: str) -> dict[str, dict[str, Any
             },
         },
         "acme_api": {**keyed, "extra": {**key, "workspace": "acme", "listing": "listed", "app_name": "Acme itself"}},
-        "elsewhere": {**keyed, "extra": {**key, "workspace": "other", "listing": "listed", "app_name": "Elsewhere"}},
+        "elsewhere": {
+            **keyed,
+            "extra": {**key, "workspace": "other", "listing": "listed", "app_name": "Elsewhere", "app_logo": LOGO},
+        },
     }
 
 

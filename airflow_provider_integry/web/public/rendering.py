@@ -106,7 +106,7 @@ def render_leaving(request: Request, url: str, brand: Brand | None = None) -> HT
 def render_refusal(request: Request, error: PageError) -> HTMLResponse:
     """Return the page for a request that is not done."""
     brand, back = (error.brand, error.back) if isinstance(error, PublicError) else (None, None)
-    values = {"title": error.title, "detail": error.detail, "back": back}
+    values: dict[str, Any] = {"title": error.title, "detail": error.detail, "back": back}
     page = render(request, "refusal.html", error.status, brand=brand, **values)
     if isinstance(error, PublicError) and error.wait_s is not None:
         page.headers["Retry-After"] = str(error.wait_s)

@@ -12,8 +12,8 @@ from functools import partial
 from urllib.parse import parse_qsl
 
 from fastapi import APIRouter, Request, Response
-from starlette.responses import RedirectResponse
 
+from airflow_provider_integry import config
 from airflow_provider_integry.auth.end_user_identity import MAX_TOKEN, Identity
 from airflow_provider_integry.authorizations.steps import Do, Steps, arun_steps
 from airflow_provider_integry.end_users.accounts import App, ConnectedAccount
@@ -29,7 +29,7 @@ from airflow_provider_integry.end_users.workspace import Workspace
 from airflow_provider_integry.errors import EndUserIdentityError, IntegryError
 from airflow_provider_integry.secret import Secret
 from airflow_provider_integry.web.public.journeys import go_to
-from airflow_provider_integry.web.public.rendering import PublicError
+from airflow_provider_integry.web.public.rendering import PublicError, render_form
 from airflow_provider_integry.web.public.threads import in_visitor_thread
 from airflow_provider_integry.web.public.visitors import (
     SIGN_ON_PATH,
@@ -38,6 +38,7 @@ from airflow_provider_integry.web.public.visitors import (
     read_errand,
     sign_in,
 )
+from airflow_provider_integry.web.security import is_from
 
 log = logging.getLogger(__name__)
 PATH = f"/public{SIGN_ON_PATH}"
@@ -58,7 +59,28 @@ async def sign_on(request: Request) -> Response:
     query = request.scope["query_string"]
     # The access log prints queries: this one says who somebody is.
     request.scope["query_string"] = b""
-    token, state = _read(query)
+    return await _sign_in(request, *_read(query))
+
+
+async def posted_sign_on(request: Request) -> Response:
+    """Take a token that comes as a form, and so stands in no address.
+
+    The form comes from the login's site, so that the browser leaves our cookies out. A page of ours sends the same
+    form once more, and then they are there.
+    """
+    request.scope["query_string"] = b""
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MAX_QUERY:
+            break
+    token, state = _read(bytes(body))
+    if is_from(request, config.public_url()):
+        return await _sign_in(request, token, state)
+    return await render_form(request, "signing_on.html", token=token, state=state)
+
+
+async def _sign_in(request: Request, token: str, state: str) -> Response:
     errand = read_errand(request, state)
     if errand is None:
         raise _not_begun()
@@ -76,23 +98,6 @@ async def sign_on(request: Request) -> Response:
     sign_in(request, answer, session)
     forget_errand(request, answer, state)
     return answer
-
-
-async def posted_sign_on(request: Request) -> Response:
-    """Take a token that comes as a form, and go on as with the other kind.
-
-    The form comes from the login's site, so that the browser leaves our cookies out; they are there again when it
-    follows this redirect.
-    """
-    request.scope["query_string"] = b""
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_QUERY:
-            break
-    _read(bytes(body))
-    # Relative: behind a proxy, our own path may be another one than the browser's.
-    return RedirectResponse(f"?{body.decode('ascii')}", 303)
 
 
 def _identify(token: str, workspace: Workspace) -> tuple[Principal, Identity]:
