@@ -17,7 +17,7 @@ PATH = "/v1/end-users"
 TASK = """
 from airflow_provider_integry.authorizations.end_user_client import find_end_users
 from airflow_provider_integry.authorizations.steps import run_steps
-from airflow_provider_integry.end_user_tasks import IntegryEndUsersOperator
+from airflow_provider_integry.operators.end_users import IntegryEndUsersOperator
 from airflow_provider_integry.hooks.integry import IntegryHook
 def find(conn_id, *include, **more):
     found = run_steps(find_end_users(IntegryHook(conn_id).settings, include, **more))
