@@ -38,7 +38,8 @@ class IntegryRequestOperator(IntegryActivityOperator):
         delimiter: What stands between the columns of CSV.
         incremental: Read only what is new: ``{"field": "updated_at", "param": "updated_since", "initial":
             None}``. The largest `field` of the records is kept in an XCom of this task, for each end user by
-            itself, and the next run sends it as query parameter `param`. Needs `paging`; a file must be JSON lines. (templated)
+            itself, and the next run sends it as query parameter `param`. Needs `paging`; a file must be JSON
+            lines. (templated)
         connector: Name or path of the connector whose hosts, headers, errors and limits hold; None for the
             connection's own, if it has one. (templated)
         end_user: As for `IntegryActivityOperator`. (templated)

@@ -181,7 +181,7 @@ def test_a_batch_that_would_write_one_file_is_refused_before_anything_is_sent(cu
 
 def test_the_results_of_a_batch_have_one_budget(customers, task, monkeypatch):
     customers.authorize("ada", "bob", "eve")
-    monkeypatch.setenv("AIRFLOW__INTEGRY__MAX_XCOM_BYTES", "160")
+    monkeypatch.setenv("AIRFLOW__INTEGRY__MAX_XCOM_BYTES", "180")
 
     with pytest.raises(AirflowFailException, match=r"1 of 3 end users failed: 'eve': ResultTooLarge"):
         request(end_user=["ada", "bob", "eve"]).execute(context(task))
