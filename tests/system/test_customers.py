@@ -32,9 +32,7 @@ def test_every_call_came_with_the_credential_of_its_own_customer(seen):
     expected = Counter(owner_of(name) for name in NAMES if name not in LOST)
 
     assert Counter(seen.callers) == expected
-    assert {place: found["name"] for place, found in seen.outputs.items()} == {
-        place: owner_of(name) for place, name in enumerate(NAMES) if name not in LOST
-    }
+    assert seen.outputs == {place: owner_of(name) for place, name in enumerate(NAMES) if name not in LOST}
 
 
 def test_there_was_one_token_request_for_each(seen):
@@ -63,9 +61,9 @@ def test_each_of_them_is_told_with_the_reason(seen):
 
 
 def test_airflows_grid_shows_whose_each_task_is(seen):
-    assert seen.shown == {
-        place: name if len(name) <= 100 else f"{name[:100]}…" for place, name in enumerate(NAMES)
-    }  # fmt: skip
+    shown = {place: name if len(name) <= 100 else f"{name[:100]}…" for place, name in enumerate(NAMES)}
+
+    assert seen.shown == shown
 
 
 def test_batches_tell_how_it_went_for_each(seen):
