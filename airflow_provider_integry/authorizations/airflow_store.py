@@ -88,11 +88,13 @@ def rotate_local_triggers() -> tuple[int, list[str]]:
 def read_settings(conn_id: str) -> ConnectionSettings | None:
     """Return a connection as this process's secrets backends and database have it; None where there is none.
 
+    It may have no account of its own: whoever needs that asks `ConnectionSettings.check_filled`.
+
     Raises:
         ConnectionConfigError: A field of it is missing or wrong.
     """
     raw = read_raw(conn_id)
-    return build_settings(raw) if raw else None
+    return build_settings(raw, allow_unfilled=True) if raw else None
 
 
 def read_raw(conn_id: str) -> RawConnection | None:

@@ -124,7 +124,7 @@ def _check_row(row: Any) -> FoundConnection:
 
 def _check(raw: RawConnection, team: str | None) -> FoundConnection:
     try:
-        settings = build_settings(raw)
+        settings = build_settings(raw, allow_unfilled=True)
     except ConnectionConfigError as error:
         return FoundConnection(raw.conn_id, team, raw.conn_type, error=error)
     return FoundConnection(raw.conn_id, team, settings.conn_type, settings)

@@ -80,7 +80,14 @@ authorization = Table(
     Column("error", Text),
     Column("error_at", Double),
     Column("created_at", Double, nullable=False),
+    # What others call it by: "ca_" and 32 random hex digits. Empty only in rows that an older version of this
+    # provider has made beside this one.
+    Column("public_id", String(40)),
+    # Account of the same end user whose credentials are used in the place of these; "" for the default one.
+    Column("use_account", String(255)),
     Index("idx_integry_authorization_refreshed_at", "refreshed_at"),
+    Index("idx_integry_authorization_public_id", "public_id", unique=True),
+    Index("idx_integry_authorization_page", "conn_id", "id"),
     # For the list of authorizations: most of what it asks of a row is in here, so that the encrypted parts
     # of all the others stay unread.
     Index("idx_integry_authorization_standing", "conn_id", "team_name", "is_grant", "binding", "state", "error_at"),

@@ -11,6 +11,7 @@ beyond a short, redacted excerpt. `retryable` says whether the same call may suc
     │   │   └── UnknownConnectionTypeError
     │   ├── UrlNotAllowedError           a URL that may not be called
     │   ├── CredentialFormatError        a credential that cannot be put on the wire
+    │   ├── EnteredFieldError            what an end user has entered for a field of an account
     │   ├── ConnectorNotFoundError       no connector of that name
     │   ├── ConnectorFormatError         a connector that is not valid
     │   ├── ApiDescriptionError          an OpenAPI document that cannot be imported
@@ -135,6 +136,7 @@ from airflow_provider_integry.errors.configuration import (
     ConnectorFormatError,
     ConnectorNotFoundError,
     CredentialFormatError,
+    EnteredFieldError,
     InvalidInputError,
     MissingFieldError,
     OutputPathError,
@@ -176,6 +178,7 @@ __all__ = [
     "CredentialFormatError",
     "CredentialsRejectedError",
     "DeviceCodeExpiredError",
+    "EnteredFieldError",
     "FailureAnsweredError",
     "HostNotAllowedError",
     "HttpStatusError",

@@ -17,13 +17,20 @@ from airflow_provider_integry.authorizations.store import AuthorizationStore
 from airflow_provider_integry.authorizations.tables import VERSION_TABLE
 from airflow_provider_integry.authorizations.trigger_tables import metadata
 
-HEAD = "d83f6a17be02"
+HEAD = "e41b7d92c5a8"
 FIRST = "c1f0a7d2b901"
 TABLE = "integry_authorization"
 VALUES = {"conn_type": "integry_oauth2", "binding": "b" * 64, "is_grant": True, "sealed": "sealed-1"}
 MIGRATIONS = [
     import_module(f"airflow_provider_integry.authorizations.migrations.versions.{name}")
-    for name in ("0001_authorizations", "0002_consents", "0003_listing", "0004_permits", "0005_triggers")
+    for name in (
+        "0001_authorizations",
+        "0002_consents",
+        "0003_listing",
+        "0004_permits",
+        "0005_triggers",
+        "0006_accounts",
+    )
 ]
 
 
@@ -166,7 +173,7 @@ def test_our_own_commands_take_the_tables_down_and_up(installation):
     assert (refused.returncode, unknown.returncode, nobody.returncode, kept) == (1, 1, 1, [1])
     assert "1 authorizations: every grant in them is lost" in refused.stdout
     assert "Nothing was done" in refused.stderr
-    assert f"there are: {HEAD}, c1d7e50b9a24, a94c03e7f5d1, 5b8e21d9c402, {FIRST}, base" in unknown.stderr
+    assert f"there are: {HEAD}, d83f6a17be02, c1d7e50b9a24, a94c03e7f5d1, 5b8e21d9c402, {FIRST}, base" in unknown.stderr
     assert "Give --yes" in nobody.stderr
     assert (down.returncode, TABLE in tables, "dag_run" in tables) == (0, False, True)
     assert (again.returncode, "nothing to take back" in again.stderr) == (1, True)
