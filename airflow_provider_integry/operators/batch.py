@@ -5,11 +5,6 @@ from __future__ import annotations
 import copy
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_integry import config
-from airflow_provider_integry.errors import OutputPathError
-from airflow_provider_integry.hooks.outcomes import build_batch
-from airflow_provider_integry.hooks.records import XComBudget
-from airflow_provider_integry.hooks.task_failure import task_errors
 from airflow_provider_integry.whose import PLACE
 
 if TYPE_CHECKING:
@@ -28,6 +23,13 @@ def run_batch(operator: IntegryActivityOperator, context: Context) -> list[dict[
     Raises:
         AirflowFailException: Somebody failed; or all would write to one file.
     """
+    # Lazy for start-up cost: not needed to parse a DAG file.
+    from airflow_provider_integry import config
+    from airflow_provider_integry.errors import OutputPathError
+    from airflow_provider_integry.hooks.outcomes import build_batch
+    from airflow_provider_integry.hooks.records import XComBudget
+    from airflow_provider_integry.hooks.task_failure import task_errors
+
     with task_errors():
         if operator.output_path and PLACE not in operator.output_path:
             problem = f"would be written once for each end user of the batch; write {PLACE} into it"

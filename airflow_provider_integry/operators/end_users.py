@@ -88,7 +88,7 @@ class IntegryEndUsersOperator(BaseOperator):
         from airflow_provider_integry.hooks.task_failure import task_errors
 
         with task_errors():
-            settings = IntegryHook(self.integry_conn_id).settings
+            settings = IntegryHook(self.integry_conn_id).for_anyone().settings
             found: EndUserList = run_steps(
                 find_end_users(settings, self.include, self.account, has_all_accounts=self.has_all_accounts)
             )

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import flask
 import pytest
+from airflow import settings as airflow_settings
 from airflow.sdk import DAG
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 from integration.customers import CONN_ID, Customers, FakeTask
+from integration.entering import enter
+from servers.api import build_api
 
+from airflow_provider_integry.authorizations.tables import authorization as table
 from airflow_provider_integry.decorators.integry import integry_task
 from airflow_provider_integry.end_user_tasks import (
     end_user_outcomes,
@@ -372,6 +377,48 @@ def test_more_than_airflow_maps_come_in_batches(customers, monkeypatch):
     assert [name for batch in found for name in batch] == names
     with pytest.raises(AirflowFailException, match="10 authorized accounts; Airflow maps 4"):
         IntegryEndUsersOperator(task_id="t", integry_conn_id=CONN_ID, has_all_accounts=True).execute({})
+
+
+KEYS = {f"key-of-{name}": name for name in ("ada", "bob")}
+
+
+def test_customers_who_have_entered_keys_are_listed_and_served_as_well(serve, set_connection, fernet_key, task):
+    server = serve(build_api("keys", lambda: KEYS.get(flask.request.headers.get("X-Api-Key", ""))))
+    set_connection(server.url, "integry_api_key", conn_id=CONN_ID, key_name="X-Api-Key", max_retries=0)
+    for name in ("ada", "bob"):
+        enter(CONN_ID, name, {"password": f"key-of-{name}"})
+
+    found = IntegryEndUsersOperator(task_id="t", integry_conn_id=CONN_ID).execute({})
+
+    assert found == ["ada", "bob"]
+    assert [request(end_user=name).execute(context(task))["name"] for name in found] == found
+
+
+def test_an_account_that_stands_in_for_another_is_looked_at_in_its_place(customers):
+    customers.authorize("ada", "bob", "eve")
+    customers.authorize("ada", "bob", account="work")
+    customers.revoke("ada")
+    # As changing the default account does: calls for the default one get the other.
+    is_default, is_of_bob = table.c.account.is_(None), table.c.end_user == "bob"
+    with airflow_settings.engine.begin() as database:
+        database.execute(table.update().where(is_default, table.c.end_user != "eve").values(use_account="work"))
+        database.execute(table.update().where(~is_default, is_of_bob).values(state="revoked"))
+
+    def find(**fields):
+        return IntegryEndUsersOperator(task_id="t", integry_conn_id=CONN_ID, **fields).execute({})
+
+    # Of ada the default account is gone, and the other takes its place; of bob it is the other way round.
+    assert find() == ["ada", "eve"]
+    accounts = find(has_all_accounts=True)
+    [own_of_bob] = [one["account"] for one in accounts if one["end_user"] == "bob"]
+    assert own_of_bob.startswith("ca_")
+    assert [one for one in accounts if one["end_user"] != "bob"] == [
+        {"end_user": "eve", "account": None},
+        {"end_user": "ada", "account": "work"},
+    ]
+    # Each of them can be called with.
+    names = [request(**one).execute({})["name"] for one in accounts]
+    assert sorted(names) == ["user of ada", "user of bob", "user of eve"]
 
 
 @pytest.mark.parametrize(

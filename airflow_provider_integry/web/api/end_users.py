@@ -60,7 +60,7 @@ async def _answer(broker: Broker, request: Request) -> Response:
         known = await broker.authenticate(read_proof(request), claims, any_type=True)
     except ProofError as error:
         raise explain_proof(error) from None
-    if known is None:
+    if known is None or not broker.serves_end_users(known):
         await take_time(started)
         raise not_found()
     found = await run_in_thread(lambda: list_end_users(local_store(), known.settings, known.team, asked))
