@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 from urllib.parse import quote
 
 from airflow.sdk.exceptions import AirflowFailException
@@ -72,7 +72,7 @@ def describe_whose(end_user: Any, account: Any = None) -> str:
     return f"{name} ({_cut(str(account))})" if account is not None else name
 
 
-def is_batch(end_user: Any) -> bool:
+def is_batch(end_user: Any) -> TypeGuard[Sequence[str]]:
     """Return whether these are end users to act for one after the other."""
     return isinstance(end_user, Sequence) and not isinstance(end_user, str)
 

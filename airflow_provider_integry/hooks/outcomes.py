@@ -164,7 +164,7 @@ class Batch:
     """
 
     def __init__(
-        self, end_users: Sequence[str], account: str | None = None, *, rounds: int = 1, pause_s: float = 0.0
+        self, end_users: Sequence[Any], account: str | None = None, *, rounds: int = 1, pause_s: float = 0.0
     ) -> None:
         wrong = next((one for one in end_users if not isinstance(one, str)), None)
         if wrong is not None:

@@ -87,7 +87,7 @@ def _gather(instance: Any, task_id: str) -> Iterator[dict[str, Any]]:
 
     told = instance.get_task_states(dag_id=instance.dag_id, task_ids=[task_id], run_ids=[instance.run_id])
     states = {_read_place(name, task_id): str(state) for name, state in told.get(instance.run_id, {}).items()}
-    noted = {}
+    noted: dict[int, list[dict[str, Any]]] = {}
     for outcomes in instance.xcom_pull(task_ids=[task_id], key=KEY):
         for one in outcomes or ():
             noted.setdefault(one["map_index"], []).append(one)
