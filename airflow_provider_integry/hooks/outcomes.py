@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Any
 
 from airflow.sdk.exceptions import AirflowFailException, AirflowRescheduleException, AirflowSkipException
+from airflow.sdk.log import redact
 
 from airflow_provider_integry.errors import IntegryError
 
@@ -44,13 +45,15 @@ def build_outcome(
 def describe_error(error: BaseException, end_user: str) -> str:
     """Return an error in words, with its class; ours are named already in what Airflow's own classes say.
 
+    Secrets of this task are masked as in its log: code of somebody's own may put anything into an error.
+
     Args:
         error: What went wrong.
         end_user: For whom; the words need not begin with that.
     """
     text = str(error).removeprefix(f"End user '{end_user}': ")
     is_airflows = isinstance(error, AirflowFailException | AirflowSkipException)
-    text = text if is_airflows and text else f"{type(error).__name__}: {text}"
+    text = str(redact(text if is_airflows and text else f"{type(error).__name__}: {text}"))
     return text if len(text) <= _MOST_REASON else f"{text[:_MOST_REASON]}…"
 
 

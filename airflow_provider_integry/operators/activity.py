@@ -130,9 +130,12 @@ class IntegryActivityOperator(ActsForEndUsers, BaseOperator):
 
     def act(self, context: Context) -> Any:
         """Run the activity for the one end user, or for the connection itself; `execute` calls it."""
+        self._name_file()
+        return self._run(context, Waits())
+
+    def _name_file(self) -> None:
         if self.output_path and self.end_user is not None:
             self.output_path = name_file(self.output_path, self.end_user)
-        return self._run(context, Waits())
 
     def _run(self, context: Context, waits: Waits) -> Any:
         # Lazy for start-up cost: the hook and the errors are not needed to parse a DAG file.
@@ -186,6 +189,7 @@ class IntegryActivityOperator(ActsForEndUsers, BaseOperator):
 
     def complete(self, context: Context, event: dict[str, Any] | None) -> Any:
         """Do what is left after a trigger; `execute_complete` calls it."""
+        self._name_file()
         event = event or {}
         if event.get("status") == "done":
             return event["result"]

@@ -317,6 +317,35 @@ def test_a_function_may_skip_an_end_user_and_fail_with_an_error_of_its_own(custo
     assert states(task.pushed[KEY]) == {"ada": "skipped", "bob": "failed", "eve": "success"}
 
 
+def test_secrets_in_errors_of_somebodys_own_are_masked_before_they_are_kept(customers, task):
+    customers.authorize("ada", "bob")
+
+    def tell(hook, end_user):
+        raise ValueError(f"https://api.example.com/?token={hook.get_token()}")
+
+    for whose in (["ada"], "bob"):
+        with pytest.raises((AirflowFailException, ValueError)):
+            build(tell, end_user=whose).execute(context(task))
+        assert task.pushed[KEY][0]["reason"] == "ValueError: https://api.example.com/?token=***"
+    tokens = [grant.access_token for grant in customers.api.grants if grant.access_token]
+    assert len(tokens) == 2
+    assert [token for token in tokens if token in str(task.pushed)] == []
+
+
+def test_a_file_that_is_written_in_the_triggerer_has_the_name_when_the_task_goes_on(customers, tmp_path):
+    path = tmp_path / "a%2Fb.jsonl"
+    path.write_text('{"at": 7}\n')
+    runs = Runs()
+    incremental = {"field": "at", "param": "since"}
+    operator = request(
+        end_user="a/b", output_path=f"{tmp_path}/{{end_user}}.jsonl", incremental=incremental, paging={"kind": "none"}
+    )
+
+    result = operator.execute_complete({"ti": runs}, {"status": "done", "result": {"path": str(path), "records": 1}})
+
+    assert result == {"path": str(path), "records": 1, "newest": 7}
+
+
 def test_what_ends_the_task_as_a_whole_ends_the_batch(customers, task):
     customers.authorize("ada", "bob")
 
