@@ -161,7 +161,7 @@ def _fetch_payload(event: Mapping[str, Any]) -> Any:
         event["conn_id"], event["webhook"], event["delivery"], event.get("end_user"), event.get("account")
     )
     with task_errors():
-        answer = run_steps(read_payload(IntegryHook(asked.conn_id).settings, asked))
+        answer = run_steps(read_payload(IntegryHook(asked.conn_id).for_anyone().settings, asked))
         if not answer.is_kept:
             raise ActivityError(
                 asked.webhook,

@@ -74,6 +74,11 @@ def multi_team() -> bool:
     return bool(conf.getboolean("core", "multi_team", fallback=False))
 
 
+def max_map_length() -> int:
+    """Return Airflow's own option [core] max_map_length: most tasks that one mapped task becomes."""
+    return int(conf.getint("core", "max_map_length", fallback=1024))
+
+
 def default_deferrable() -> bool:
     """Return Airflow's own option [operators] default_deferrable."""
     return bool(conf.getboolean("operators", "default_deferrable", fallback=False))

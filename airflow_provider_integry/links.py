@@ -25,4 +25,6 @@ class AuthorizeLink(BaseOperatorLink):
         from airflow_provider_integry.authorizations.links import authorize_link
 
         fields: Any = operator
-        return authorize_link(fields.integry_conn_id, fields.end_user, fields.account)
+        # A batch of end users has no page of its own.
+        end_user = fields.end_user if isinstance(fields.end_user, str) else None
+        return authorize_link(fields.integry_conn_id, end_user, fields.account)

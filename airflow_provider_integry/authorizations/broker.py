@@ -37,6 +37,7 @@ from airflow_provider_integry.authorizations.proof import (
     ProofError,
     ProofKey,
     ReplayGuard,
+    build_claims,
     check_proof,
     derive_keep_alive_key,
     derive_key,
@@ -46,7 +47,14 @@ from airflow_provider_integry.authorizations.refresh import HandedOut, Refresher
 from airflow_provider_integry.authorizations.rows import explain, is_settled
 from airflow_provider_integry.authorizations.status import build_status
 from airflow_provider_integry.authorizations.steps import arun_steps, run_in_thread
-from airflow_provider_integry.authorizations.subject import Subject, build_subject, is_brokered, is_kept, is_served
+from airflow_provider_integry.authorizations.subject import (
+    ANYBODY,
+    Subject,
+    build_subject,
+    is_brokered,
+    is_kept,
+    is_served,
+)
 from airflow_provider_integry.errors import (
     ConfigurationError,
     IntegryError,
@@ -140,6 +148,10 @@ class Broker:
                 raise
             return None
         return known if known is None or any_type or _serves(known, claims) else None
+
+    def serves_end_users(self, known: KnownConnection) -> bool:
+        """Return whether tasks that have proved that they may use a connection may act for its end users."""
+        return _serves(known, build_claims(known.settings.conn_id, ANYBODY, None))
 
     async def grant(self, known: KnownConnection, asked: PermitRequest) -> PermitAnswer:
         """Grant a permit to send requests, or take one back; nobody waits in here."""

@@ -34,6 +34,8 @@ MAX_NONCE = 64
 LEEWAY_S = 30
 _ALGORITHM = "HS256"
 _CLAIMS = ["aud", "sub", "iat", "exp", "jti"]
+# Those that say what a proof is for: each has to be what is asked for, or missing where nothing is.
+_NAMES = ("sub", "end_user", "account", "use")
 
 
 class ProofError(Exception):
@@ -91,9 +93,16 @@ def make_unknown_key() -> ProofKey:
     return ProofKey(Secret(os.urandom(32).hex()), "")
 
 
-def build_claims(conn_id: str, end_user: str | None, account: str | None) -> dict[str, str]:
-    """Return the claims that say what a proof is for; None and the empty text are different things."""
-    named = {"sub": conn_id, "end_user": end_user, "account": account}
+def build_claims(conn_id: str, end_user: str | None, account: str | None, use: str | None = None) -> dict[str, str]:
+    """Return the claims that say what a proof is for; None and the empty text are different things.
+
+    Args:
+        conn_id: The connection.
+        end_user: End user; None for the connection's own account, or where nobody in particular is meant.
+        account: Which of several accounts.
+        use: What the proof is for, where that is more than one authorization; None for one.
+    """
+    named = {"sub": conn_id, "end_user": end_user, "account": account, "use": use}
     return {name: value for name, value in named.items() if value is not None}
 
 
@@ -134,7 +143,7 @@ def check_proof(proof: str, key: ProofKey, claims: dict[str, str], *, now: float
         raise ProofError("claims", is_genuine=False)
     if not isinstance(nonce, str) or len(nonce) > MAX_NONCE:
         raise ProofError("claims", is_genuine=False)
-    if not _same({name: body.get(name) for name in ("sub", "end_user", "account")}, claims):
+    if not _same({name: body.get(name) for name in _NAMES}, claims):
         raise ProofError("claims", is_genuine=False)
     if now > ends + LEEWAY_S or now < issued - LEEWAY_S:
         raise ProofError("expired", is_genuine=True)

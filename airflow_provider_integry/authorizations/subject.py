@@ -18,6 +18,8 @@ from airflow_provider_integry.settings import ConnectionSettings, TransportSetti
 
 # Characters of an end user's or account's name.
 MAX_NAME = 255
+# An end user whose name does not matter: what a connection says of one it says of all.
+ANYBODY = "anybody"
 _PUBLIC_ID = re.compile(f"{ID_PREFIX}[0-9a-f]{{32}}")
 
 

@@ -10,6 +10,7 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from airflow_provider_integry.links import AuthorizeLink
 from airflow_provider_integry.operators.waiting import Waits, build_task_key, choose_patience, wait_elsewhere
+from airflow_provider_integry.whose import ActsForEndUsers, is_batch, name_file
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from airflow_provider_integry.hooks.integry import IntegryHook
 
 
-class IntegryActivityOperator(BaseOperator):
+class IntegryActivityOperator(ActsForEndUsers, BaseOperator):
     """Run one activity: an action, whose output is returned, or a query, whose records are.
 
     Inputs are checked against the activity's schemas before anything is sent. Every field that names
@@ -29,13 +30,14 @@ class IntegryActivityOperator(BaseOperator):
         activity: Name of an activity of the connector. (templated)
         inputs: Its inputs by name. (templated)
         connector: Name or path of the connector; None for the connection's own. (templated)
-        end_user: End user whose authorization is used; None for the connection's own account.
-            (templated)
+        end_user: End user whose authorization is used; None for the connection's own account. With a list of them,
+            such as a batch of `ready_end_users`, the activity is run for one after the other on the worker. (templated)
         account: Which of several accounts of that end user. (templated)
         output_path: Object-storage URL (``s3://conn@bucket/key.jsonl``, ``file:///…``) to which
             records are streamed as JSON lines, two pages in memory at a time; ``.jsonl.gz`` compresses
             them, ``.parquet`` needs the extra `parquet`; None returns them through XCom. An answer that
-            is a file is written there as it comes. (templated)
+            is a file is written there as it comes. ``{end_user}`` stands for the end user's name, written so that it
+            is one part of a path. (templated)
         compression: "gzip" compresses whatever the path's name is.
         max_records: Records after which a query ends without error; None for all.
         max_pages: Pages after which it does; None for all.
@@ -115,7 +117,25 @@ class IntegryActivityOperator(BaseOperator):
         Raises:
             AirflowFailException: Anything that a retry cannot mend.
         """
+        # Lazy for start-up cost: the hook and the errors are not needed to parse a DAG file.
+        from airflow_provider_integry.hooks.outcomes import acting_for
+
+        if is_batch(self.end_user):
+            # Lazy for start-up cost, as above.
+            from airflow_provider_integry.operators.batch import run_batch
+
+            return run_batch(self, context)
+        with acting_for(context, self.end_user, self.account):
+            return self.act(context)
+
+    def act(self, context: Context) -> Any:
+        """Run the activity for the one end user, or for the connection itself; `execute` calls it."""
+        self._name_file()
         return self._run(context, Waits())
+
+    def _name_file(self) -> None:
+        if self.output_path and self.end_user is not None:
+            self.output_path = name_file(self.output_path, self.end_user)
 
     def _run(self, context: Context, waits: Waits) -> Any:
         # Lazy for start-up cost: the hook and the errors are not needed to parse a DAG file.
@@ -124,7 +144,7 @@ class IntegryActivityOperator(BaseOperator):
         from airflow_provider_integry.hooks.task_failure import task_errors
 
         hook = IntegryHook(self.integry_conn_id, self.end_user, self.account, self.connector)
-        with task_errors():
+        with task_errors(self.end_user):
             call = self._begin(hook, context, waits)
             try:
                 return self._finish(hook, call)
@@ -161,6 +181,15 @@ class IntegryActivityOperator(BaseOperator):
             AirflowFailException: Something that a retry cannot mend.
             AirflowException: Something that a retry may mend.
         """
+        # Lazy for start-up cost, as above.
+        from airflow_provider_integry.hooks.outcomes import acting_for
+
+        with acting_for(context, self.end_user, self.account):
+            return self.complete(context, event)
+
+    def complete(self, context: Context, event: dict[str, Any] | None) -> Any:
+        """Do what is left after a trigger; `execute_complete` calls it."""
+        self._name_file()
         event = event or {}
         if event.get("status") == "done":
             return event["result"]

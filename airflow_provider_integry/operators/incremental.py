@@ -1,7 +1,13 @@
-"""Reading only what is new: where the last run ended is kept in its XCom, and the next run begins there."""
+"""Reading only what is new: where the last run ended is kept in its XCom, and the next run begins there.
+
+Mapped over end users, a task has another place in each run as customers come and go. Where each of them ended is
+therefore kept under a name of its own, and looked for in all places.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +32,7 @@ class Incremental:
         ConfigurationError: A key is missing or unknown.
     """
 
-    def __init__(self, described: Mapping[str, Any]) -> None:
+    def __init__(self, described: Mapping[str, Any], whose: tuple[str | None, ...] = ()) -> None:
         unknown = sorted(set(described) - set(_KEYS))
         missing = [key for key in ("field", "param") if not described.get(key)]
         if unknown or missing:
@@ -35,10 +41,15 @@ class Incremental:
         self.field = str(described["field"])
         self.param = str(described["param"])
         self.initial = described.get("initial")
+        digest = hashlib.sha256(json.dumps(whose).encode("utf-8", "surrogatepass")).hexdigest()
+        self._own_key = f"{KEY}_{digest[:32]}" if whose else None
 
     def begin(self, context: Context) -> Any:
         """Return the value to ask for: that of the last run, else the initial one."""
         ti = context["ti"]
+        if self._own_key is not None:
+            last = self._find_last(ti)
+            return last["value"] if last else self.initial
         kept = ti.xcom_pull(
             task_ids=ti.task_id, key=KEY, map_indexes=getattr(ti, "map_index", -1), include_prior_dates=True
         )
@@ -58,8 +69,20 @@ class Incremental:
             except TypeError:
                 raise self._problem(f"is {type(value).__name__} and {type(largest).__name__} in turn") from None
         if largest is not None:
-            context["ti"].xcom_push(key=KEY, value=largest)
+            self._push(context["ti"], largest)
         return largest
+
+    def _push(self, ti: Any, value: Any) -> None:
+        if self._own_key is None:
+            ti.xcom_push(key=KEY, value=value)
+            return
+        last = self._find_last(ti)
+        ti.xcom_push(key=self._own_key, value={"value": value, "number": last["number"] + 1 if last else 1})
+
+    def _find_last(self, ti: Any) -> Mapping[str, Any] | None:
+        """Return what the last run has kept for an end user: Airflow tells those of all runs, and no order."""
+        found = ti.xcom_pull(task_ids=[ti.task_id], key=self._own_key, include_prior_dates=True)
+        return max((one for one in found if one), key=lambda one: one["number"], default=None)
 
     def _value_of(self, record: Any) -> Any:
         value = record

@@ -37,11 +37,12 @@ class IntegryRequestOperator(IntegryActivityOperator):
         answer: What comes back: ``json``, ``csv`` (records), ``text`` or ``file``.
         delimiter: What stands between the columns of CSV.
         incremental: Read only what is new: ``{"field": "updated_at", "param": "updated_since", "initial":
-            None}``. The largest `field` of the records is kept in an XCom of this task, and the next run
-            sends it as query parameter `param`. Needs `paging`; a file must be JSON lines. (templated)
+            None}``. The largest `field` of the records is kept in an XCom of this task, for each end user by
+            itself, and the next run sends it as query parameter `param`. Needs `paging`; a file must be JSON
+            lines. (templated)
         connector: Name or path of the connector whose hosts, headers, errors and limits hold; None for the
             connection's own, if it has one. (templated)
-        end_user: End user whose authorization is used. (templated)
+        end_user: As for `IntegryActivityOperator`. (templated)
         account: Which of several accounts of that end user. (templated)
         output_path: As for `IntegryActivityOperator`. (templated)
         deferrable: As for `IntegryActivityOperator`.
@@ -105,24 +106,15 @@ class IntegryRequestOperator(IntegryActivityOperator):
         self.delimiter = delimiter
         self.incremental = incremental
 
-    def execute(self, context: Context) -> Any:
-        """Send the request, and return or write what it gives.
-
-        Raises:
-            AirflowFailException: Anything that a retry cannot mend.
-        """
+    def act(self, context: Context) -> Any:
+        """Send the request, and return or write what it gives; `execute` calls it."""
         began = self._describe(context)
-        return self._keep(context, began, super().execute(context))
+        return self._keep(context, began, super().act(context))
 
-    def execute_complete(self, context: Context, event: dict[str, Any] | None = None) -> Any:
-        """Go on after a trigger fired.
-
-        Raises:
-            AirflowFailException: Something that a retry cannot mend.
-            AirflowException: Something that a retry may mend.
-        """
+    def complete(self, context: Context, event: dict[str, Any] | None) -> Any:
+        """Do what is left after a trigger; `execute_complete` calls it."""
         began = self._describe(context)
-        return self._keep(context, began, super().execute_complete(context, event))
+        return self._keep(context, began, super().complete(context, event))
 
     def _describe(self, context: Context) -> Any:
         """Say the request as an activity; return the value that an incremental read begins with.
@@ -133,7 +125,7 @@ class IntegryRequestOperator(IntegryActivityOperator):
         from airflow_provider_integry.connectors.one_off import build_one_off
         from airflow_provider_integry.hooks.task_failure import task_errors
 
-        with task_errors():
+        with task_errors(self.end_user):
             plan = self._plan()
             began = plan.begin(context) if plan else None
             query = {**(self.query or {}), **({plan.param: began} if plan and began is not None else {})}
@@ -157,14 +149,15 @@ class IntegryRequestOperator(IntegryActivityOperator):
             )
         if self.output_path and self.output_path.endswith(".parquet"):
             raise ConfigurationError("Argument 'incremental' reads JSON lines again; end output_path with .jsonl.")
-        return Incremental(self.incremental)
+        is_own = self.end_user is None
+        return Incremental(self.incremental, () if is_own else (self.integry_conn_id, self.end_user, self.account))
 
     def _keep(self, context: Context, began: Any, result: Any) -> Any:
         """Keep where an incremental read has ended; return the result, with `newest` where it is a summary."""
         # Lazy for start-up cost, as above.
         from airflow_provider_integry.hooks.task_failure import task_errors
 
-        with task_errors():
+        with task_errors(self.end_user):
             plan = self._plan()
             if plan is None:
                 return result

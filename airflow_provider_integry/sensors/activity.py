@@ -10,6 +10,7 @@ from airflow.sdk import BaseSensorOperator, PokeReturnValue
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 
 from airflow_provider_integry.links import AuthorizeLink
+from airflow_provider_integry.whose import ActsForEndUsers
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from airflow_provider_integry.hooks.polls import Poller
 
 
-class IntegryRecordSensor(BaseSensorOperator):
+class IntegryRecordSensor(ActsForEndUsers, BaseSensorOperator):
     """Wait for records that no run of this task has had yet, by default without holding a worker slot.
 
     The first run of all remembers what is there and waits for what comes after it. Each further one begins where
@@ -91,6 +92,14 @@ class IntegryRecordSensor(BaseSensorOperator):
 
     def execute(self, context: Context) -> Any:
         """Look once, then wait in the triggerer or as `mode` says."""
+        self.refuse_batch()
+        # Lazy for start-up cost: not needed to parse a DAG file.
+        from airflow_provider_integry.hooks.outcomes import acting_for
+
+        with acting_for(context, self.end_user, self.account):
+            return self._wait(context)
+
+    def _wait(self, context: Context) -> Any:
         if not self.deferrable:
             return super().execute(context)
         try:
@@ -104,7 +113,13 @@ class IntegryRecordSensor(BaseSensorOperator):
 
     def execute_complete(self, context: Context, event: dict[str, Any] | None = None) -> Any:
         """Fetch the records after the trigger fired."""
-        event = event or {}
+        # Lazy for start-up cost, as above.
+        from airflow_provider_integry.hooks.outcomes import acting_for
+
+        with acting_for(context, self.end_user, self.account):
+            return self._go_on(context, event or {})
+
+    def _go_on(self, context: Context, event: dict[str, Any]) -> Any:
         if event.get("status") != "found":
             message = str(event.get("message") or "The trigger ended without saying why.")
             raise AirflowException(message) if event.get("retryable") else AirflowFailException(message)
@@ -119,7 +134,7 @@ class IntegryRecordSensor(BaseSensorOperator):
         from airflow_provider_integry.hooks.polls import find_for_task
         from airflow_provider_integry.hooks.task_failure import task_errors
 
-        with task_errors():
+        with task_errors(self.end_user):
             try:
                 records = find_for_task(self._build_poller(context))
             except IntegryError as error:

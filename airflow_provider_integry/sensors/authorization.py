@@ -10,6 +10,7 @@ from airflow.sdk import BaseSensorOperator
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 
 from airflow_provider_integry.links import AuthorizeLink
+from airflow_provider_integry.whose import ActsForEndUsers
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 TRIGGER = "airflow_provider_integry.triggers.authorization.AuthorizationReadyTrigger"
 
 
-class IntegryAuthorizationSensor(BaseSensorOperator):
+class IntegryAuthorizationSensor(ActsForEndUsers, BaseSensorOperator):
     """Wait until a connection can be used, by default without holding a worker slot.
 
     Ready means that every credential is filled in and, with `verify`, that the API's
@@ -103,7 +104,7 @@ class IntegryAuthorizationSensor(BaseSensorOperator):
         from airflow_provider_integry.hooks.task_failure import task_errors
 
         hook = IntegryHook(self.integry_conn_id, self.end_user, self.account)
-        with task_errors():
+        with task_errors(self.end_user):
             findings = hook.find(verify=self.verify)
         if findings.readiness is Readiness.READY:
             self.log.info("Connection %s is ready.", self.integry_conn_id)
@@ -114,6 +115,14 @@ class IntegryAuthorizationSensor(BaseSensorOperator):
 
     def execute(self, context: Context) -> None:
         """Look once, then wait in the triggerer or as `mode` says."""
+        self.refuse_batch()
+        # Lazy for start-up cost: not needed to parse a DAG file.
+        from airflow_provider_integry.hooks.outcomes import acting_for
+
+        with acting_for(context, self.end_user, self.account):
+            self._wait(context)
+
+    def _wait(self, context: Context) -> None:
         if not self.deferrable:
             super().execute(context)
             return
@@ -141,8 +150,12 @@ class IntegryAuthorizationSensor(BaseSensorOperator):
 
     def execute_complete(self, context: Context, event: dict[str, Any] | None = None) -> None:
         """Go on after the trigger fired."""
+        # Lazy for start-up cost, as above.
+        from airflow_provider_integry.hooks.outcomes import acting_for
+
         event = event or {}
-        if event.get("status") != "ready":
-            message = str(event.get("message") or "The trigger ended without saying why.")
-            raise AirflowException(message) if event.get("retryable") else AirflowFailException(message)
+        with acting_for(context, self.end_user, self.account):
+            if event.get("status") != "ready":
+                message = str(event.get("message") or "The trigger ended without saying why.")
+                raise AirflowException(message) if event.get("retryable") else AirflowFailException(message)
         self.log.info("Connection %s is ready.", self.integry_conn_id)

@@ -15,7 +15,7 @@ from airflow_provider_integry import __version__
 from airflow_provider_integry.authorizations.broker import Broker
 from airflow_provider_integry.end_users.local import local_outbox
 from airflow_provider_integry.errors import IntegryError
-from airflow_provider_integry.web.api import triggers
+from airflow_provider_integry.web.api import end_users, triggers
 from airflow_provider_integry.web.api.openapi import complete_document
 from airflow_provider_integry.web.api.routes import build_router
 from airflow_provider_integry.web.headers import SafeHeaders
@@ -55,6 +55,7 @@ def build_app() -> FastAPI:
     broker = Broker()
     app.include_router(build_router(broker))
     app.include_router(triggers.build_router(broker))
+    app.include_router(end_users.build_router(broker))
     for pages in (authorizations, consent, links, actions, task_link, callback, webhooks, host_api, script):
         app.include_router(pages.build_router())
     for pages in (marketplace, sign_on, connect, entering, done):

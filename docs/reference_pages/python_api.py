@@ -15,6 +15,9 @@ PUBLIC: dict[str, tuple[str, ...]] = {
     "operators/activity.py": ("IntegryActivityOperator",),
     "operators/request.py": ("IntegryRequestOperator",),
     "decorators/integry.py": ("integry_task",),
+    "end_user_tasks.py": ("ready_end_users", "ready_accounts", "for_each_end_user", "end_user_outcomes"),
+    "operators/end_users.py": ("IntegryEndUsersOperator",),
+    "operators/outcomes.py": ("IntegryOutcomesOperator",),
     "sensors/authorization.py": ("IntegryAuthorizationSensor",),
     "sensors/activity.py": ("IntegryRecordSensor",),
     "assets.py": (

@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 
 from scripts.demo import flows, results
 from scripts.demo.airflow_api import AirflowApi
-from scripts.demo.connections import CONSENT, LATE, build_connections, late_extra
+from scripts.demo.connections import CONSENT, CUSTOMERS, LATE, build_connections, late_extra
 from scripts.demo.console import DemoError, elapsed_s, say, show, show_tail, step
 from scripts.demo.person import give_consent
 from scripts.demo.ports import check_free, find_free_ports
@@ -124,7 +124,7 @@ def _perform(box: Sandbox, services: Services, accounts: Accounts, ledger: Path 
             folder_url=f"file://{box.files}",
             authorize={
                 "late_authorization": lambda: _authorize(api, box, accounts),
-                "wait_for_consent": lambda: _give_consent(api, box),
+                "wait_for_consent": lambda: _give_consents(api, box),
             },
         )
     say("Task states:")
@@ -159,11 +159,19 @@ def _authorize(api: AirflowApi, box: Sandbox, accounts: Accounts) -> None:
     api.update_connection(LATE, connection["conn_type"], connection["host"], late_extra(box, accounts))
 
 
-def _give_consent(api: AirflowApi, box: Sandbox) -> None:
-    say(f"  {CONSENT}: its link is opened now, and 'Allow' is pressed on Acme's page, as a person would")
+def _give_consents(api: AirflowApi, box: Sandbox) -> None:
+    """Give consent for the connection itself, and for two customers."""
+    _give_consent(api, box, PEOPLE[0], None)
+    for end_user, person in zip(CUSTOMERS, PEOPLE, strict=True):
+        _give_consent(api, box, person, end_user)
+
+
+def _give_consent(api: AirflowApi, box: Sandbox, person: str, end_user: str | None) -> None:
+    whose = f"for customer {end_user}" if end_user else "its own"
+    say(f"  {CONSENT}: {whose}: the link is opened now, and 'Allow' is pressed on Acme's page, as a person would")
     for left in reversed(range(3)):
         try:
-            said = give_consent(box.airflow_url, api.make_token(), CONSENT, person=PEOPLE[0])
+            said = give_consent(box.airflow_url, api.make_token(), CONSENT, person=person, end_user=end_user)
             break
         except DemoError as error:
             # SQLite may be locked for a moment, see `airflow_api.send`; beginning again does no harm.

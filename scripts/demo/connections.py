@@ -13,6 +13,8 @@ Connections = dict[str, dict[str, Any]]
 LATE = "acme_account"
 # Waits for somebody's consent; see example_dags/wait_for_consent.py.
 CONSENT = "acme_calendar"
+# Customers who give their consent for the same connection; see example_dags/per_customer.py.
+CUSTOMERS = ("globex", "initech")
 
 
 def build_connections(box: Sandbox, accounts: Accounts) -> Connections:

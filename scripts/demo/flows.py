@@ -18,6 +18,8 @@ FLOWS = ("wait_for_consent", "late_authorization", "crm_contacts", "orders_by_re
 REPORT = "airflow_report"
 # Nobody starts it: the consent that `wait_for_consent` waits for does.
 ON_CONSENT = "on_consent"
+# For the customers who have given their consent while the others ran.
+PER_CUSTOMER = "per_customer"
 Authorize = Callable[[], None]
 _ENDED = frozenset({"success", "failed"})
 
@@ -49,7 +51,7 @@ def wait_for_dags(api: AirflowApi, services: Services) -> None:
         DemoError: One has an error, or they are not read in time.
     """
     deadline = time.monotonic() + PARSE_TIMEOUT_S
-    while missing := {*FLOWS, REPORT, ON_CONSENT} - api.list_dags():
+    while missing := {*FLOWS, REPORT, ON_CONSENT, PER_CUSTOMER} - api.list_dags():
         for error in api.list_import_errors():
             raise DemoError(f"{error['filename']} cannot be imported:\n{error['stack_trace']}")
         services.check_alive()
@@ -78,9 +80,11 @@ def run_all(api: AirflowApi, services: Services, *, folder_url: str, authorize: 
         return runs
     started = _find_started(api, services)
     _follow_to_end(api, services, [started], {})
+    customers = _start(api, {PER_CUSTOMER: {}})
+    _follow_to_end(api, services, customers, {})
     reports = _start(api, {REPORT: {}})
     _follow_to_end(api, services, reports, {})
-    return [*runs, started, *reports]
+    return [*runs, started, *customers, *reports]
 
 
 def _start(api: AirflowApi, confs: Mapping[str, Json]) -> list[Run]:

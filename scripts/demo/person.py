@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlencode, urljoin, urlsplit
 
 import requests
 from typing_extensions import override
@@ -99,7 +99,7 @@ class Browser:
         return Page(answer.url, answer.text)
 
 
-def give_consent(airflow_url: str, token: str, conn_id: str, *, person: str) -> str:
+def give_consent(airflow_url: str, token: str, conn_id: str, *, person: str, end_user: str | None = None) -> str:
     """Open the link of a connection, go to its service, allow the access, and return what Airflow's page says.
 
     Args:
@@ -107,12 +107,14 @@ def give_consent(airflow_url: str, token: str, conn_id: str, *, person: str) -> 
         token: Login of somebody who may change the connection.
         conn_id: The connection.
         person: Who allows it, at the service.
+        end_user: For which end user; None for the connection itself.
     Raises:
         DemoError: A page is not what it should be.
     """
     browser = Browser()
     browser.log_in(token)
-    link = f"{airflow_url}/integry/authorize?conn_id={conn_id}"
+    query = {"conn_id": conn_id, **({"end_user": end_user} if end_user is not None else {})}
+    link = f"{airflow_url}/integry/authorize?{urlencode(query)}"
     leaving = browser.send(browser.open(link).find_form("/authorize"))
     away = [url for url in leaving.links if not url.startswith(airflow_url)]
     if not away:

@@ -72,6 +72,8 @@ def show_records(api: AirflowApi, runs: list[Run], box: Sandbox) -> dict[str, An
     _show_list("events, read after the consent that the DAG waited for", found["events"])
     found["welcome"] = value("on_consent", "welcome")
     show(f"The DAG that the consent started: {found['welcome']}")
+    found["customers"] = value("per_customer", "end_user_outcomes")
+    _show_list("tasks of customers, and how they went", found["customers"])
     found["runs"] = value("airflow_report", "list_runs")
     _show_list("DAG runs, from Airflow's own API", found["runs"])
     found["variable"] = value("airflow_report", "write_report")

@@ -57,6 +57,7 @@ def test_every_route_has_its_bodies_its_problems_and_its_proof(document):
         "/v1/polls/open": (every, "PollOpenRequest", "PollAnswer", [{"proof": []}]),
         "/v1/polls/plan": (every, "PollPlanRequest", "PollAnswer", [{"proof": []}]),
         "/v1/polls/settle": (every, "PollSettleRequest", "PollAnswer", [{"proof": []}]),
+        "/v1/end-users": (every, "EndUsersRequest", "EndUsersAnswer", [{"proof": []}]),
     }
     assert document["components"]["securitySchemes"]["proof"]["scheme"] == "bearer"
 

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from fastapi import FastAPI
 
-from airflow_provider_integry.authorizations import trigger_messages
+from airflow_provider_integry.authorizations import end_user_messages, trigger_messages
 from airflow_provider_integry.authorizations.messages import (
     PROBLEM_TYPE,
     CredentialsAnswer,
@@ -37,6 +37,8 @@ _BODIES = (
     trigger_messages.PollPlanRequest,
     trigger_messages.PollSettleRequest,
     trigger_messages.PollAnswer,
+    end_user_messages.EndUsersRequest,
+    end_user_messages.EndUsersAnswer,
     Problem,
 )
 _REF = "#/components/schemas/"
@@ -69,6 +71,7 @@ _SUMMARIES = {
     "webhook_payload": "Hand out what a webhook has delivered",
     "poll_open": "Begin to look for new records",
     "poll_plan": "Keep new records before anybody is told of them",
+    "end_users": "List a connection's end users",
     "poll_settle": "Tell which events of new records were accepted",
 }
 

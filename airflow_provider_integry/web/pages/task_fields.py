@@ -85,7 +85,10 @@ def _look(session: Session, instance: TaskInstance, key: TaskKey) -> Iterator[Ma
 
 def _read(values: Mapping[str, Any]) -> TaskFields | None:
     """Return what these values say; None where they name no connection."""
-    conn_id, end_user, account = (values.get(name) for name in _FIELDS)
+    # A function of @task.integry may have them as parameters.
+    named = values.get("op_kwargs")
+    more = named if isinstance(named, Mapping) else {}
+    conn_id, end_user, account = (values.get(name) or more.get(name) for name in _FIELDS)
     if not isinstance(conn_id, str) or not conn_id:
         return None
     if not isinstance(end_user, str | None) or not isinstance(account, str | None):
