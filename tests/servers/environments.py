@@ -12,6 +12,7 @@ import sysconfig
 from pathlib import Path
 
 import pytest
+
 from servers.packages import CACHE
 
 INSTALL_S = 540

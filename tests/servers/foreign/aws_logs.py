@@ -5,9 +5,9 @@ import time
 
 os.environ |= {"AWS_ACCESS_KEY_ID": "none", "AWS_SECRET_ACCESS_KEY": "none"}
 
-import boto3  # noqa: E402 - it reads its environment
-from common import read_records  # noqa: E402
-from moto.server import ThreadedMotoServer  # noqa: E402
+import boto3
+from common import read_records
+from moto.server import ThreadedMotoServer
 
 if __name__ == "__main__":
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)

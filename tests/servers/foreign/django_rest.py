@@ -31,7 +31,7 @@ class Customer(models.Model):
 
     class Meta:
         app_label = "customers"
-        ordering = ["id"]
+        ordering = ("id",)
 
     class JSONAPIMeta:
         resource_name = "customers"
@@ -40,13 +40,13 @@ class Customer(models.Model):
 class Plain(serializers.ModelSerializer):
     class Meta:
         model = Customer
-        fields = ["id", "name", "note"]
+        fields = ("id", "name", "note")
 
 
 class Typed(jsonapi_serializers.ModelSerializer):
     class Meta:
         model = Customer
-        fields = ["name", "note"]
+        fields = ("name", "note")
 
 
 class Numbers(pagination.PageNumberPagination):
