@@ -25,8 +25,10 @@ PACKAGES = (
     "localstripe==1.15.10",
     "moto[logs,server]==5.2.5",
     "scim2-server==0.8.3",
+    # What some of them need for cursors, and what serves others.
     "cryptography",
     "SQLAlchemy>=2.0",
+    "sqlakeyset>=2.0",
     "uvicorn",
 )
 START_S = 90
