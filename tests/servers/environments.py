@@ -18,7 +18,7 @@ from servers.packages import CACHE
 INSTALL_S = 540
 
 
-def make_environment(name: str, *packages: str, base: str | None = None) -> Path:
+def make_environment(name: str, *packages: str, shares: bool = False) -> Path:
     """Return the interpreter of an environment with these packages.
 
     Skips the test where the registry cannot be reached, except in CI.
@@ -26,36 +26,39 @@ def make_environment(name: str, *packages: str, base: str | None = None) -> Path
     Args:
         name: What it is for.
         packages: What pip is to install, with versions.
-        base: File of constraints; with it, what this interpreter has is there too, and stays as it is.
+        shares: Whether what this environment has is there too.
     """
-    wanted = "\n".join([sys.version, *packages, *([sys.prefix, Path(base).read_text("utf-8")] if base else [])])
+    wanted = "\n".join([sys.version, *packages, *([sys.prefix, *_installed()] if shares else [])])
     folder = CACHE / f"{name}-{hashlib.sha256(wanted.encode()).hexdigest()[:12]}"
     python = folder / "bin" / "python"
     CACHE.mkdir(parents=True, exist_ok=True)
     # Several workers may want it at once.
     with (CACHE / f"{folder.name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (folder / "complete").exists() and (problem := _make(folder, python, packages, base)):
+        if not (folder / "complete").exists() and (problem := _make(folder, python, packages, shares=shares)):
             shutil.rmtree(folder, ignore_errors=True)
             told = f"the environment '{name}' cannot be made: {problem}"
             pytest.fail(told) if os.environ.get("CI") else pytest.skip(told)
     return python
 
 
-def _make(folder: Path, python: Path, packages: tuple[str, ...], base: str | None) -> str | None:
+def _installed() -> list[str]:
+    """Return what this environment has, so that another one is made when that changes."""
+    return sorted(path.name for path in Path(sysconfig.get_path("purelib")).glob("*.dist-info"))
+
+
+def _make(folder: Path, python: Path, packages: tuple[str, ...], *, shares: bool) -> str | None:
     """Install everything; return what is wrong."""
     shutil.rmtree(folder, ignore_errors=True)
-    commands = [[sys.executable, "-m", "venv", str(folder)]]
-    more = ["--constraint", base] if base else []
     pip = [str(python), "-m", "pip", "--disable-pip-version-check", "--quiet", "install"]
-    for command in [*commands, [*pip, *more, *packages]]:
+    for command in ([sys.executable, "-m", "venv", str(folder)], [*pip, *packages]):
         try:
             done = subprocess.run(command, capture_output=True, text=True, timeout=INSTALL_S)
         except (OSError, subprocess.TimeoutExpired) as error:
             return f"{type(error).__name__} of {command[0]}"
         if done.returncode:
             return (done.stdout + done.stderr).strip()[-400:]
-        if base:
+        if shares:
             # Read by the new interpreter as if it were its own.
             site = folder / "lib" / f"python{sys.version_info[0]}.{sys.version_info[1]}" / "site-packages"
             (site / "base.pth").write_text(f"{sysconfig.get_path('purelib')}\n", "utf-8")
