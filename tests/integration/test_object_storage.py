@@ -15,7 +15,7 @@ from servers.environments import make_environment
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = ROOT / "tests" / "servers" / "foreign" / "s3_outputs.py"
-PACKAGES = ("apache-airflow-providers-amazon==9.39.0", "s3fs==2026.9.0", "boto3", "moto[server]==5.2.5")
+PACKAGES = ("apache-airflow-providers-amazon==9.39.0", "s3fs==2026.9.0", "boto3", "moto[s3]==5.2.5", "flask-cors")
 RECORDS = 12_000
 
 # The environment is made first.

@@ -50,7 +50,7 @@ def _installed() -> list[str]:
 def _make(folder: Path, python: Path, packages: tuple[str, ...], *, shares: bool) -> str | None:
     """Install everything; return what is wrong."""
     shutil.rmtree(folder, ignore_errors=True)
-    pip = [str(python), "-m", "pip", "--disable-pip-version-check", "--quiet", "install"]
+    pip = [str(python), "-m", "pip", "--disable-pip-version-check", "--quiet", "install", "--no-compile"]
     for command in ([sys.executable, "-m", "venv", str(folder)], [*pip, *packages]):
         try:
             done = subprocess.run(command, capture_output=True, text=True, timeout=INSTALL_S)

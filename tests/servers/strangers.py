@@ -23,7 +23,10 @@ PACKAGES = (
     "fastapi==0.165.0",
     "fastapi-pagination==0.16.1",
     "localstripe==1.15.10",
-    "moto[logs,server]==5.2.5",
+    # Not its extra `server`, which brings much that none of this needs.
+    "moto==5.2.5",
+    "Flask",
+    "flask-cors",
     "scim2-server==0.8.3",
     # What some of them need for cursors, and what serves others.
     "cryptography",
