@@ -8,7 +8,6 @@ is, because Airflow has given it up, fails when it wants to give its file the na
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import uuid4
@@ -16,7 +15,7 @@ from uuid import uuid4
 from airflow_provider_integry.connectors.idempotency import build_key
 
 if TYPE_CHECKING:
-    from airflow.sdk import ObjectStoragePath
+    from airflow.sdk import Context, ObjectStoragePath
 
 _KEY_LENGTH = 12
 
@@ -35,7 +34,7 @@ class Owner(NamedTuple):
     is_repeated: bool = False
 
     @classmethod
-    def of_task(cls, context: Mapping[str, Any]) -> Owner | None:
+    def of_task(cls, context: Context) -> Owner | None:
         """Return the try that a task's context is of; None outside of a task."""
         task = context.get("ti")
         if task is None:
