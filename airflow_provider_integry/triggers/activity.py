@@ -123,7 +123,7 @@ class ActivityTrigger(BaseTrigger):
             raw=True,
         )
         # Another triggerer may have begun with this before.
-        owner = None if self.owner is None else Owner(*self.owner, is_repeated=True)
+        owner = None if self.owner is None else Owner(*self.owner)._replace(is_repeated=True)
         summary = await awrite_records(hook, call, self.output_path, self.compression, owner)
         if "paging" in summary:
             self.log.info("Activity %s: paging as the first answer shows: %s.", self.activity, summary["paging"])
