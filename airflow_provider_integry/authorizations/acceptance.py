@@ -10,7 +10,9 @@ from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import func, select
+from sqlalchemy.orm import Session
 
+from airflow_provider_integry.authorizations.asset_queue import queue_all_events
 from airflow_provider_integry.authorizations.database_errors import database_errors
 from airflow_provider_integry.authorizations.trigger_messages import Consumer
 
@@ -81,6 +83,12 @@ class AcceptanceJudge:
             return range(mark.total) if not is_same and self._has_succeeded(planned["task"]) else ()
         assets = {*planned["assets"], *self._assets_of(consumer)}
         return self._find_announced(assets, int(planned["after"]), mark)
+
+    def hand_on(self, planned: Planned) -> None:
+        """See to it that DAGs are started by all events of a round that was accepted, and soon."""
+        if assets := planned.get("assets"):
+            with database_errors(), Session(self._get_engine()) as session, session.begin():
+                queue_all_events(session, assets)
 
     def _assets_of(self, consumer: Consumer) -> list[int]:
         # Lazy for start-up cost: the models are needed by processes with the database alone.

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from airflow_provider_integry import config
 from airflow_provider_integry.auth.readiness import Readiness
 from airflow_provider_integry.authorizations.asset_names import AssetNames, any_names, lost_names, ready_names
+from airflow_provider_integry.authorizations.asset_queue import queue_all_events
 
 if TYPE_CHECKING:
     from airflow.models.asset import AssetModel
@@ -80,6 +81,7 @@ def register_event(session: Session, names: AssetNames, extra: dict[str, Any], t
     if known is None:
         return False
     asset_manager.register_asset_change(asset=known, extra=extra, session=session, **_origin(team))
+    queue_all_events(session, [known.id])
     return True
 
 
@@ -145,6 +147,7 @@ def _register(
         asset_manager.register_asset_change(
             asset=known, extra=extra, session=session, partition_key=partition_key, **_origin(row.team_name)
         )
+        queue_all_events(session, [known.id])
     log.info("Connection '%s': asset '%s' has an event (authorization %s).", row.conn_id, names.name, row.id)
 
 

@@ -145,6 +145,7 @@ class PollStore:
             version = self._hand_over(key, row, data, consumer)
             shown = [PollEvent(index, events[index] if with_records else []) for index in left]
             return PollAnswer(version, row.round, len(events), shown, data.get("state"), key=key.digest)
+        self._judge.hand_on(data["planned"])
         self._change_or_fail(key, row.version, {"sealed": _seal(key, {"state": data["next"]}), "pending": 0})
         return PollAnswer(row.version + 1, row.round, state=data["next"], key=key.digest)
 

@@ -154,5 +154,7 @@ class OffsetPager:
         if count == 0:
             return True
         if total is not None or more is not None:
-            return more is False or (total is not None and self._paging.start + self._received >= total)
+            # Who counts from 1 has skipped nobody.
+            skipped = max(self._paging.start - 1, 0)
+            return more is False or (total is not None and skipped + self._received >= total)
         return self._paging.size is not None and count < self._paging.size

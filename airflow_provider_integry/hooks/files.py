@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from airflow_provider_integry.connectors.inputs import Input
     from airflow_provider_integry.connectors.run import ActivityCall
     from airflow_provider_integry.hooks.integry import IntegryHook
+    from airflow_provider_integry.hooks.parts import Owner
 
 # A body is made in memory; what is larger wants an upload in parts.
 MAX_FILE_BYTES = 256 * 1024 * 1024
@@ -62,10 +63,11 @@ class FileWriter(RecordWriter):
 
     Args:
         path: Object-storage URL of the target; its ending means nothing here.
+        owner: The task that writes; None for nobody that comes back.
     """
 
-    def __init__(self, path: str) -> None:
-        super().__init__(path)
+    def __init__(self, path: str, owner: Owner | None = None) -> None:
+        super().__init__(path, owner=owner)
         self._encoder = _AsItIs()
         self.content_type = ""
 
@@ -99,7 +101,7 @@ class _AsItIs:
         """Forget nothing."""
 
 
-def save_answer(hook: IntegryHook, call: ActivityCall, path: str) -> dict[str, Any]:
+def save_answer(hook: IntegryHook, call: ActivityCall, path: str, owner: Owner | None = None) -> dict[str, Any]:
     """Send the request of a call, and write its answer to a file while it comes.
 
     Returns:
@@ -112,7 +114,7 @@ def save_answer(hook: IntegryHook, call: ActivityCall, path: str) -> dict[str, A
     # Lazy for start-up cost: requests is not needed by async code.
     from airflow_provider_integry.transport.downloads import iter_answer
 
-    with FileWriter(path) as writer:
+    with FileWriter(path, owner) as writer:
         response = hook.open_answer(call)
         writer.content_type = response.headers.get("Content-Type", "")
         writer.write_bytes(iter_answer(response))

@@ -7,13 +7,13 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from types import TracebackType
 from typing import IO, Any
-from uuid import uuid4
 
 import msgspec.json
 from airflow.sdk import ObjectStoragePath
 
 from airflow_provider_integry.errors import IntegryError, OutputBrokenError, OutputPathError, ResultTooLargeError
 from airflow_provider_integry.hooks.encoders import build_encoder
+from airflow_provider_integry.hooks.parts import Owner, name_part, remove_earlier, remove_repeated
 
 
 class XComBudget:
@@ -53,11 +53,12 @@ class RecordWriter:
     """Write records as JSON lines, or as its name says; use it in ``with``.
 
     They go to a hidden file beside the target, which takes the target's name when all are written.
-    After an error nothing is left.
+    After an error nothing is left; what a killed task has left, its next try removes.
 
     Args:
         path: Object-storage URL of the target; ``.gz`` compresses it, ``.parquet`` makes it that.
         compression: "gzip" compresses whatever the name is.
+        owner: The task that writes; None for nobody that comes back.
     Attributes:
         records: Records written so far.
         size: Bytes written so far.
@@ -66,8 +67,9 @@ class RecordWriter:
         OutputBrokenError: Writing broke off for a reason that may pass.
     """
 
-    def __init__(self, path: str, compression: str | None = None) -> None:
+    def __init__(self, path: str, compression: str | None = None, owner: Owner | None = None) -> None:
         self._shown = path
+        self._owner = owner
         self.records = 0
         self.size = 0
         if "://" not in path and not path.startswith("/"):
@@ -75,7 +77,7 @@ class RecordWriter:
             raise OutputPathError(path, problem)
         try:
             self._target = ObjectStoragePath(path)
-            self._part = self._target.parent / f".{self._target.name}.{uuid4().hex}.part"
+            self._part = self._target.parent / name_part(self._target.name, owner)
         except (ValueError, TypeError) as error:
             raise self._problem(error) from None
         self._encoder = build_encoder(path, compression)
@@ -88,6 +90,7 @@ class RecordWriter:
             if self._target.is_dir():
                 raise OutputPathError(self._shown, "is a folder; end it with a file name such as contacts.jsonl")
             self._target.parent.mkdir(parents=True, exist_ok=True)
+            remove_earlier(self._target, self._owner)
             self._file = self._part.open("wb")
         return self
 
@@ -122,6 +125,7 @@ class RecordWriter:
                     self._put(data)
                 self._close()
                 self._part.replace(self._target)
+                remove_repeated(self._target, self._owner)
         except IntegryError:
             self._discard()
             raise

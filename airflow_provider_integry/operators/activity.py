@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_integry.connectors.run import ActivityCall
     from airflow_provider_integry.hooks.integry import IntegryHook
+    from airflow_provider_integry.hooks.parts import Owner
 
 
 class IntegryActivityOperator(ActsForEndUsers, BaseOperator):
@@ -147,7 +148,7 @@ class IntegryActivityOperator(ActsForEndUsers, BaseOperator):
         with task_errors(self.end_user):
             call = self._begin(hook, context, waits)
             try:
-                return self._finish(hook, call)
+                return self._finish(hook, call, context)
             except IntegryError as error:
                 if self._is_deferrable():
                     wait_elsewhere(self, call, error, waits, hook.sending_of(call).manner.throttled)
@@ -167,12 +168,16 @@ class IntegryActivityOperator(ActsForEndUsers, BaseOperator):
             raw=bool(self.output_path),
         )
 
-    def _finish(self, hook: IntegryHook, call: ActivityCall) -> Any:
+    def _finish(self, hook: IntegryHook, call: ActivityCall, context: Context) -> Any:
         if not self.output_path:
             return self._collect(hook, call)
+        # Lazy for start-up cost, as above.
+        from airflow_provider_integry.hooks.parts import Owner
+
+        owner = Owner.of_task(context)
         if call.is_query and self._is_deferrable():
-            self._defer(self.output_path)
-        return self._write(hook, call, self.output_path)
+            self._defer(self.output_path, owner)
+        return self._write(hook, call, self.output_path, owner)
 
     def execute_complete(self, context: Context, event: dict[str, Any] | None = None) -> Any:
         """Go on after the trigger fired.
@@ -208,7 +213,7 @@ class IntegryActivityOperator(ActsForEndUsers, BaseOperator):
 
         return config.default_deferrable() if self.deferrable is None else self.deferrable
 
-    def _defer(self, output_path: str) -> NoReturn:
+    def _defer(self, output_path: str, owner: Owner | None) -> NoReturn:
         # Lazy for start-up cost: not needed to parse a DAG file.
         from airflow_provider_integry.triggers.activity import ActivityTrigger
 
@@ -224,6 +229,7 @@ class IntegryActivityOperator(ActsForEndUsers, BaseOperator):
             self.max_records,
             self.max_pages,
             self._first_cursor(),
+            None if owner is None else [owner.key, owner.try_number],
         )
         self.defer(trigger=trigger, method_name="execute_complete", timeout=self.execution_timeout)
 
@@ -250,13 +256,13 @@ class IntegryActivityOperator(ActsForEndUsers, BaseOperator):
         self.log.info("Activity %s: %d records in %d pages.", self.activity, len(records), call.pages)
         return records
 
-    def _write(self, hook: IntegryHook, call: ActivityCall, output_path: str) -> dict[str, Any]:
+    def _write(self, hook: IntegryHook, call: ActivityCall, output_path: str, owner: Owner | None) -> dict[str, Any]:
         # Lazy for start-up cost: Airflow's object storage is not needed to parse a DAG file.
         from airflow_provider_integry.hooks.streaming import write_records
 
         if call.is_file:
-            return self._save(hook, call, output_path)
-        summary = write_records(hook, call, output_path, self.compression)
+            return self._save(hook, call, output_path, owner)
+        summary = write_records(hook, call, output_path, self.compression, owner)
         self._log_paging(call)
         self.log.info(
             "Activity %s: %d records in %d pages written to %s.",
@@ -271,10 +277,10 @@ class IntegryActivityOperator(ActsForEndUsers, BaseOperator):
         if call.paging_found is not None:
             self.log.info("Activity %s: paging as the first answer shows: %s.", self.activity, call.paging_found)
 
-    def _save(self, hook: IntegryHook, call: ActivityCall, output_path: str) -> dict[str, Any]:
+    def _save(self, hook: IntegryHook, call: ActivityCall, output_path: str, owner: Owner | None) -> dict[str, Any]:
         # Lazy for start-up cost, as above.
         from airflow_provider_integry.hooks.files import save_answer
 
-        summary = save_answer(hook, call, output_path)
+        summary = save_answer(hook, call, output_path, owner)
         self.log.info("Activity %s: %d bytes written to %s.", self.activity, summary["bytes"], output_path)
         return summary

@@ -143,18 +143,19 @@ class IntegryRecordSensor(ActsForEndUsers, BaseSensorOperator):
                 # The next look may find it mended.
                 self.log.warning("%s", error)
                 return None
-            return None if records is None else self._hand_out(records)
+            return None if records is None else self._hand_out(records, context)
 
-    def _hand_out(self, records: list[Any]) -> Any:
+    def _hand_out(self, records: list[Any], context: Context) -> Any:
         # Lazy for start-up cost, as above.
         from airflow_provider_integry import config
+        from airflow_provider_integry.hooks.parts import Owner
         from airflow_provider_integry.hooks.records import RecordWriter, XComBudget
 
         self.log.info("%d new records of '%s'.", len(records), self.activity)
         if self.output_path is None:
             XComBudget(self.activity, config.max_xcom_bytes()).spend(records)
             return records
-        with RecordWriter(self.output_path) as writer:
+        with RecordWriter(self.output_path, owner=Owner.of_task(context)) as writer:
             writer.write(records)
         return writer.summary()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 from airflow.sdk.exceptions import AirflowException
@@ -35,6 +35,7 @@ class ActivityTrigger(BaseTrigger):
         max_records: Records after which the query ends.
         max_pages: Pages after which it does.
         cursor: Where it starts; None for the beginning.
+        owner: Key and number of the task's try, by which files that are not complete yet are known.
     """
 
     def __init__(  # noqa: PLR0913, PLR0917 - what the operator says; later ones have defaults, for tasks that wait
@@ -50,6 +51,7 @@ class ActivityTrigger(BaseTrigger):
         max_records: int | None = None,
         max_pages: int | None = None,
         cursor: str | int | None = None,
+        owner: Sequence[Any] | None = None,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # Airflow's base class is untyped
         self.integry_conn_id = integry_conn_id
@@ -63,6 +65,7 @@ class ActivityTrigger(BaseTrigger):
         self.max_records = max_records
         self.max_pages = max_pages
         self.cursor = cursor
+        self.owner = None if owner is None else list(owner)
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return the class path and arguments; plain JSON, no secret."""
@@ -80,6 +83,7 @@ class ActivityTrigger(BaseTrigger):
                 "max_records": self.max_records,
                 "max_pages": self.max_pages,
                 "cursor": self.cursor,
+                "owner": self.owner,
             },
         )
 
@@ -101,6 +105,7 @@ class ActivityTrigger(BaseTrigger):
         await asyncio.to_thread(importlib.import_module, "airflow_provider_integry.hooks.integry")
         await asyncio.to_thread(importlib.import_module, "airflow_provider_integry.hooks.sending")
         from airflow_provider_integry.hooks.integry import IntegryHook
+        from airflow_provider_integry.hooks.parts import Owner
         from airflow_provider_integry.hooks.sending import Patience
         from airflow_provider_integry.hooks.streaming import awrite_records
 
@@ -117,7 +122,9 @@ class ActivityTrigger(BaseTrigger):
             cursor=self.cursor,
             raw=True,
         )
-        summary = await awrite_records(hook, call, self.output_path, self.compression)
+        # Another triggerer may have begun with this before.
+        owner = None if self.owner is None else Owner(*self.owner)._replace(is_repeated=True)
+        summary = await awrite_records(hook, call, self.output_path, self.compression, owner)
         if "paging" in summary:
             self.log.info("Activity %s: paging as the first answer shows: %s.", self.activity, summary["paging"])
         self.log.info("Activity %s: %d records written to %s.", self.activity, summary["records"], self.output_path)

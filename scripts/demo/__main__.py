@@ -22,6 +22,7 @@ from scripts.demo.saas.accounts import Accounts, generate_accounts
 from scripts.demo.saas.consent import PEOPLE
 from scripts.demo.sandbox import ROOT, USER, Ports, Sandbox, find_airflow, lock, make_sandbox
 from scripts.demo.services import Services
+from scripts.demo.shop import order_something
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -125,6 +126,7 @@ def _perform(box: Sandbox, services: Services, accounts: Accounts, ledger: Path 
             authorize={
                 "late_authorization": lambda: _authorize(api, box, accounts),
                 "wait_for_consent": lambda: _give_consents(api, box),
+                "orders_to_files": lambda: order_something(box, services, accounts),
             },
         )
     say("Task states:")

@@ -13,13 +13,24 @@ from scripts.demo.services import Services
 
 FLOW_TIMEOUT_S = 150
 PARSE_TIMEOUT_S = 90
-FLOWS = ("wait_for_consent", "late_authorization", "crm_contacts", "orders_by_region", "other_mechanisms")
+FLOWS = (
+    "wait_for_consent",
+    "late_authorization",
+    "crm_contacts",
+    "orders_by_region",
+    "other_mechanisms",
+    "orders_to_files",
+)
+# These write files.
+_WITH_FILES = frozenset({"crm_contacts", "orders_to_files"})
 # It counts the others' runs, so it starts when they have ended.
 REPORT = "airflow_report"
 # Nobody starts it: the consent that `wait_for_consent` waits for does.
 ON_CONSENT = "on_consent"
 # For the customers who have given their consent while the others ran.
 PER_CUSTOMER = "per_customer"
+# Nobody starts this one either: the order that `orders_to_files` waits for does.
+NEW_ORDERS = "new_orders"
 Authorize = Callable[[], None]
 _ENDED = frozenset({"success", "failed"})
 
@@ -51,7 +62,7 @@ def wait_for_dags(api: AirflowApi, services: Services) -> None:
         DemoError: One has an error, or they are not read in time.
     """
     deadline = time.monotonic() + PARSE_TIMEOUT_S
-    while missing := {*FLOWS, REPORT, ON_CONSENT, PER_CUSTOMER} - api.list_dags():
+    while missing := {*FLOWS, REPORT, ON_CONSENT, NEW_ORDERS, PER_CUSTOMER} - api.list_dags():
         for error in api.list_import_errors():
             raise DemoError(f"{error['filename']} cannot be imported:\n{error['stack_trace']}")
         services.check_alive()
@@ -74,17 +85,18 @@ def run_all(api: AirflowApi, services: Services, *, folder_url: str, authorize: 
         DemoError: They did not end in time.
     """
     api.unpause(ON_CONSENT)
-    runs = _start(api, {dag_id: {"folder": folder_url} if dag_id == "crm_contacts" else {} for dag_id in FLOWS})
+    api.unpause(NEW_ORDERS)
+    runs = _start(api, {dag_id: {"folder": folder_url} if dag_id in _WITH_FILES else {} for dag_id in FLOWS})
     _follow_to_end(api, services, runs, authorize)
     if any(run.state != "success" for run in runs):
         return runs
-    started = _find_started(api, services)
-    _follow_to_end(api, services, [started], {})
+    started = [_find_started(api, services, ON_CONSENT, "consent"), _find_started(api, services, NEW_ORDERS, "order")]
+    _follow_to_end(api, services, started, {})
     customers = _start(api, {PER_CUSTOMER: {}})
     _follow_to_end(api, services, customers, {})
     reports = _start(api, {REPORT: {}})
     _follow_to_end(api, services, reports, {})
-    return [*runs, started, *customers, *reports]
+    return [*runs, *started, *customers, *reports]
 
 
 def _start(api: AirflowApi, confs: Mapping[str, Json]) -> list[Run]:
@@ -96,16 +108,16 @@ def _start(api: AirflowApi, confs: Mapping[str, Json]) -> list[Run]:
     return runs
 
 
-def _find_started(api: AirflowApi, services: Services) -> Run:
-    """Wait for the run that the consent has started."""
+def _find_started(api: AirflowApi, services: Services, dag_id: str, cause: str) -> Run:
+    """Wait for the run that an event has started."""
     deadline = time.monotonic() + FLOW_TIMEOUT_S
-    while not (run_ids := api.list_runs(ON_CONSENT)):
+    while not (run_ids := api.list_runs(dag_id)):
         services.check_alive()
         if time.monotonic() > deadline:
-            raise DemoError(f"The consent has not started {ON_CONSENT}.", services.airflow_log)
+            raise DemoError(f"The {cause} has not started {dag_id}.", services.airflow_log)
         time.sleep(0.7)
-    say(f"  {ON_CONSENT}: was started by the consent")
-    return Run(ON_CONSENT, run_ids[0])
+    say(f"  {dag_id}: was started by the {cause}")
+    return Run(dag_id, run_ids[0])
 
 
 def _follow_to_end(api: AirflowApi, services: Services, runs: list[Run], authorize: dict[str, Authorize]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from pathlib import Path
 from typing import Any
@@ -57,7 +58,7 @@ def show_records(api: AirflowApi, runs: list[Run], box: Sandbox) -> dict[str, An
         values = [api.read_xcom(task) for task in by_dag[dag_id].task(task_id)]
         return values[0] if len(values) == 1 else values
 
-    found["contacts"] = _show_file(box.files / "contacts.jsonl")
+    found["contacts"] = _show_file(box.files / "contacts.jsonl", "contacts")
     found["created"] = value("crm_contacts", "create_contact")
     show(f"Created in the CRM: {_text(found['created'])}")
     found["orders"] = value("orders_by_region", "sum_up")
@@ -74,6 +75,11 @@ def show_records(api: AirflowApi, runs: list[Run], box: Sandbox) -> dict[str, An
     show(f"The DAG that the consent started: {found['welcome']}")
     found["customers"] = value("per_customer", "end_user_outcomes")
     _show_list("tasks of customers, and how they went", found["customers"])
+    found["copied orders"] = _show_file(box.files / "orders.jsonl.gz", "orders")
+    found["looked up"] = value("orders_to_files", "look_up")
+    show(f"The order that a sensor waited for: {found['looked up']}")
+    found["greeted"] = value("new_orders", "greet")
+    show(f"The DAG that the same order started: {found['greeted']}")
     found["runs"] = value("airflow_report", "list_runs")
     _show_list("DAG runs, from Airflow's own API", found["runs"])
     found["variable"] = value("airflow_report", "write_report")
@@ -108,11 +114,13 @@ def show_token_counts(box: Sandbox) -> dict[str, int]:
     return counts
 
 
-def _show_file(path: Path) -> list[Any]:
+def _show_file(path: Path, name: str) -> list[Any]:
     if not path.is_file():
         raise DemoError(f"{path} was not written.")
-    records = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-    _show_list(f"contacts in {path}", records)
+    content = path.read_bytes()
+    lines = (gzip.decompress(content) if path.suffix == ".gz" else content).splitlines()
+    records = [json.loads(line) for line in lines]
+    _show_list(f"{name} in {path}", records)
     return records
 
 

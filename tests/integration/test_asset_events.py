@@ -247,3 +247,71 @@ result = [airflow.__version__ >= "3.3", asset_events._knows_origin(), sorted(ass
     knows, is_told, names = found
     assert is_told is knows
     assert names == (["api_user_teams", "source_is_api"] if knows else [])
+
+
+_QUEUE = """
+import time
+from airflow.models.asset import AssetDagRunQueue
+from airflow.models.dagrun import DagRun
+from airflow.utils.types import DagRunType
+from airflow_provider_integry.assets import webhook_asset
+from airflow_provider_integry.authorizations.asset_names import webhook_names
+from airflow_provider_integry.authorizations.asset_queue import queue_all_events
+
+use(webhook_asset("svc", "signed"), dag_id="waiting")
+use(webhook_asset("svc", "signed"), dag_id="paused")
+
+def tell(*numbers):
+    for number in numbers:
+        with create_session(scoped=False) as session:
+            asset_events.register_event(session, webhook_names("svc", "signed"), {"number": number}, None)
+        time.sleep(0.01)
+
+def begin_run():
+    # As the scheduler does: up to when the DAG was queued.
+    with create_session() as session:
+        [queued] = session.scalars(select(AssetDagRunQueue))
+        floor = session.scalar(select(DagRun.run_after).order_by(DagRun.run_after.desc()))
+        found = select(AssetEvent).where(AssetEvent.timestamp <= queued.created_at).order_by(AssetEvent.id)
+        found = [one.extra["number"] for one in session.scalars(found) if floor is None or one.timestamp > floor]
+        session.add(DagRun(dag_id="waiting", run_id=queued.created_at.isoformat(), run_type=DagRunType.ASSET_TRIGGERED,
+                           run_after=queued.created_at, logical_date=None))
+        session.delete(queued)
+    return found
+
+def look():
+    with create_session() as session:
+        queue_all_events(session, [1])
+        return [row.target_dag_id for row in session.scalars(select(AssetDagRunQueue))]
+
+with create_session() as session:
+    session.get(DagModel, "waiting").is_paused = False
+"""
+
+
+def test_a_run_is_given_all_events_that_came_before_it(run):
+    found, _ = run(f"{_QUEUE}\ntell(1, 2, 3)\nresult = [begin_run(), look()]")
+
+    assert found == [[1, 2, 3], []]
+
+
+def test_events_that_came_while_a_run_was_made_start_another_one(run):
+    """The trigger's events are written by Airflow alone, which leaves the later ones where they are."""
+    found, _ = run(f"""{_QUEUE}
+asset_events.queue_all_events = lambda *args: None
+tell(1, 2, 3)
+result = [begin_run(), look(), begin_run(), look()]
+""")
+
+    assert found == [[1], ["waiting"], [2, 3], []]
+
+
+def test_a_dag_that_no_event_has_started_yet_is_not_started_by_old_ones(run):
+    found, _ = run(f"""{_QUEUE}
+tell(1)
+with create_session() as session:
+    session.delete(session.scalars(select(AssetDagRunQueue)).one())
+result = look()
+""")
+
+    assert found == []

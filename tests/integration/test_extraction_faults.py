@@ -220,12 +220,16 @@ def test_a_cancelled_trigger_leaves_nothing(serve_pages, tmp_path):
 TASK = textwrap.dedent(
     """
     import sys
+    from types import SimpleNamespace
     from airflow_provider_integry.operators.activity import IntegryActivityOperator
 
     operator = IntegryActivityOperator(
         task_id="t", integry_conn_id="acme", activity="by_cursor", output_path=sys.argv[1], deferrable=False
     )
-    print(operator.execute({}), flush=True)
+    task = SimpleNamespace(
+        dag_id="d", run_id="r", task_id="t", map_index=-1, max_tries=1, try_number=int(sys.argv[2])
+    )
+    print(operator.execute({"ti": task}), flush=True)
     """
 )
 
@@ -245,7 +249,7 @@ def test_a_task_that_is_killed_midway_and_retried_gives_a_complete_file_once(tmp
     with Server(answer) as server:
         raw_connection = {"connector": connector_file(tmp_path, **PATHS), "max_retries": 0}
         set_connection(server.url, **raw_connection)
-        with start_task(target) as task:
+        with start_task(target, 1) as task:
             deadline = time.monotonic() + 60
             while len(server.requests) < 30:
                 assert time.monotonic() < deadline
@@ -255,19 +259,22 @@ def test_a_task_that_is_killed_midway_and_retried_gives_a_complete_file_once(tmp
             assert task.wait(20) != 0
         killed.append(True)
         assert target.read_text() == "of an earlier run\n"
-        with start_task(target) as again:
+        # Neither could clean up: it is Airflow that turns SIGTERM into an exception.
+        assert len(list(target.parent.iterdir())) == 2
+        with start_task(target, 2) as again:
             output, _ = again.communicate(timeout=60)
 
     assert again.returncode == 0
     assert "'records': 60" in output
     assert [record["id"] for record in read_lines(target)] == list(range(1, 61))
+    assert list(target.parent.iterdir()) == [target]
 
 
-def start_task(target):
+def start_task(target, try_number):
     """Run the operator in a process of its own, with the connections of this one."""
     root = str(Path(__file__).parent.parent.parent)
     return subprocess.Popen(
-        [sys.executable, "-c", TASK, f"file://{target}"],
+        [sys.executable, "-c", TASK, f"file://{target}", str(try_number)],
         env={**os.environ, "PYTHONPATH": root},
         stdout=subprocess.PIPE,
         text=True,

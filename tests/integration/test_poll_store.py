@@ -6,7 +6,8 @@ from datetime import datetime, timezone
 
 import pytest
 from airflow.models import import_all_models
-from airflow.models.asset import AssetEvent, AssetWatcherModel
+from airflow.models.asset import AssetEvent, AssetWatcherModel, DagScheduleAssetReference
+from airflow.models.dag import DagModel
 from sqlalchemy import create_engine, insert
 from sqlalchemy.pool import StaticPool
 
@@ -26,8 +27,8 @@ def engine():
     found = create_engine("sqlite://", poolclass=StaticPool, connect_args={"check_same_thread": False})
     import_all_models()
     metadata.create_all(found)
-    for table in (AssetEvent.__table__, AssetWatcherModel.__table__):
-        table.create(found)
+    for model in (AssetEvent, AssetWatcherModel, DagModel, DagScheduleAssetReference):
+        model.__table__.create(found)
     watchers = [(ASSET, 9), (ASSET, 10), (OTHER_ASSET, 11)]
     rows = [{"name": "w", "asset_id": asset, "trigger_id": trigger} for asset, trigger in watchers]
     with found.begin() as database:

@@ -116,9 +116,14 @@ def import_grant(installation: Installation, api: OAuth2Api, end_user: str | Non
 
 def unpause(installation: Installation, dag_id: str) -> None:
     """Let a DAG be started, once Airflow has read it."""
+    wait_for_dag(installation, dag_id)
+    installation.call("PATCH", f"/api/v2/dags/{dag_id}", {"is_paused": False})
+
+
+def wait_for_dag(installation: Installation, dag_id: str) -> None:
+    """Wait until Airflow has read a DAG."""
     known = lambda: dag_id in {dag["dag_id"] for dag in installation.call("GET", "/api/v2/dags")["dags"]}  # noqa: E731
     wait_until(known, f"DAG {dag_id} was read")
-    installation.call("PATCH", f"/api/v2/dags/{dag_id}", {"is_paused": False})
 
 
 def wait_until(is_true: Callable[[], bool], what: str, timeout_s: float = 90) -> None:

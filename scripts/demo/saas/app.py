@@ -32,12 +32,14 @@ def build_app(accounts: Accounts, lifetime_s: int, ledger: Path | None = None) -
     oauth2_guard = oauth2.protect(app, grants, lifetime_s)
     _add_crm(app, oauth2_guard)
     _add_calendar(app, oauth2_guard)
-    _add_shop(app, _guard(lambda: _is(request.headers.get("X-Api-Key"), accounts.api_key)))
+    looks: dict[str, int] = {}
+    _add_shop(app, _guard(lambda: _is(request.headers.get("X-Api-Key"), accounts.api_key)), looks)
     _add_billing(app, _guard(lambda: _is_login(accounts)))
     _add_photos(app, oauth1.protect(app, accounts))
     _add_stock(app, _guard(lambda: _is_pair(accounts)))
     app.add_url_rule("/health", view_func=lambda: jsonify(status="up"))
     app.add_url_rule("/stats", view_func=lambda: jsonify(grants.counts), endpoint="stats")
+    app.add_url_rule("/looks", view_func=lambda: jsonify(looks), endpoint="looks")
     return app
 
 
@@ -85,16 +87,35 @@ def _add_calendar(app: Flask, guard: Any) -> None:
         return jsonify(id=name.lower().replace(" ", "."), name=name)
 
 
-def _add_shop(app: Flask, guard: Callable[[View], View]) -> None:
+def _add_shop(app: Flask, guard: Callable[[View], View], looks: dict[str, int]) -> None:
     orders = records.build_orders()
+    lock = threading.Lock()
 
     @app.get("/shop/orders")
     @guard
     def list_orders() -> Any:
-        region = request.args.get("region")
-        wanted = [order for order in orders if region in (None, order["region"])]
+        region, after = request.args.get("region"), request.args.get("after", "")
+        wanted = [order for order in orders if region in (None, order["region"]) and order["id"] >= after]
         size, page = _number("per_page", 25), _number("page", 1)
+        # How often somebody has looked for the orders of a region that are new, as the demo asks.
+        kind = f"{region or 'any'} by {size}"
+        looks[kind] = looks.get(kind, 0) + 1
         return jsonify(orders=wanted[(page - 1) * size : page * size], total=len(wanted))
+
+    @app.post("/shop/orders")
+    @guard
+    def create_order() -> Any:
+        fields = request.get_json()
+        with lock:
+            order = {"id": f"A-{len(orders):04}", "currency": "EUR", **fields}
+            orders.append(order)
+        return jsonify(order=order), 201
+
+    @app.get("/shop/orders/<ident>")
+    @guard
+    def show_order(ident: str) -> Any:
+        found = next((order for order in orders if order["id"] == ident), None)
+        return jsonify(order=found) if found else (jsonify(error="no such order"), 404)
 
     @app.get("/shop/me")
     @guard

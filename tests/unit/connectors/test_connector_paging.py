@@ -94,6 +94,14 @@ def test_offsets_follow_the_records_received(query: Query) -> None:
     assert (records, call.request) == ([1, 2, 3, 4], None)
 
 
+def test_positions_that_begin_at_one_lose_no_record_to_the_total(query: Query) -> None:
+    """Three of three, not one and two of three (RFC 7644 section 3.4.2.4)."""
+    call = _call(query("{kind: offset, param: startIndex, start: 1, size: 1, total: total}"))
+    queries, records = _walk(call, [{"items": [number], "total": 3} for number in (1, 2, 3)])
+    assert (queries, records) == (["?startIndex=1", "?startIndex=2", "?startIndex=3"], [1, 2, 3])
+    assert call.request is None
+
+
 def test_offsets_end_on_a_short_or_empty_page(query: Query) -> None:
     """Without a total the same rules as for pages hold."""
     short = _call(query("{kind: offset, param: o, start: 1, size: 2}"))
