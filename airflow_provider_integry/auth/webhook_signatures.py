@@ -14,11 +14,10 @@ import hmac
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Literal
 from urllib.parse import parse_qsl
 
-from airflow_provider_integry.auth.wire import Headers, find_header
+from airflow_provider_integry.auth.wire import Headers, find_header, parse_iso_time
 from airflow_provider_integry.secret import Secret
 
 HashName = Literal["sha1", "sha256", "sha384", "sha512"]
@@ -315,10 +314,10 @@ def _check_time(text: str, rule: SignatureRule, now: float) -> float:
 
 def _read_time(text: str, unit: TimeUnit) -> float:
     if unit == "iso":
-        found = datetime.fromisoformat(text.replace("Z", "+00:00"))
-        if found.tzinfo is None:
-            raise ValueError("no time zone")
-        return found.timestamp()
+        found = parse_iso_time(text)
+        if found is None:
+            raise ValueError("no time, or no zone")
+        return found
     if len(text) > 20 or not text.replace(".", "", 1).isdigit() or not text.isascii():
         raise ValueError("no number")
     return float(text) / (1000.0 if unit == "ms" else 1.0)

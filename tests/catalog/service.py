@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Mapping
+from datetime import datetime, timezone
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
@@ -16,6 +18,7 @@ from catalog.table import Failure, Route, Table, documented_path
 from flask import Flask, Response, request
 from servers.oauth1_consent import OAuth1Service
 
+_KEY = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 
 
@@ -120,7 +123,7 @@ class CatalogService:
         # The request for the account may be one that is documented for more, with another query.
         route, rest = found[-1] if len(found) > 1 and set(request.args) <= set(found[-1][0].optional) else found[0]
         if self.failure and self.failure.activity == route.activity:
-            return _json(self.failure.body, self.failure.status, self.failure.headers)
+            return _json(self.failure.body, self.failure.status, self.failure.headers_at(datetime.now(timezone.utc)))
         return self._serve(route, target, rest)
 
     def _serve(self, route: Route, target: str, rest: str) -> Response:
@@ -157,6 +160,7 @@ class CatalogService:
         if isinstance(body, dict) and paged:
             body = {name: value for name, value in body.items() if name not in paged}
         wanted = {name: as_text(value) for name, value in route.body.items()} if route.form else route.body
+        body = _hide_key(body, wanted)
         if body != (({} if paged else None) if wanted is None else wanted):
             raise BadRequestError(f"body is {body}, documented is {wanted}")
 
@@ -239,6 +243,19 @@ class CatalogService:
             raise BadRequestError(f"the consent page got {found}, documented is {params}")
         shown = self.oauth1._show()
         return Response(*shown) if isinstance(shown, tuple) else shown
+
+
+def _hide_key(body: Any, wanted: Any) -> Any:
+    """Return a body in which ``{key}`` stands for the idempotency key that is documented there."""
+    if not isinstance(body, dict) or not isinstance(wanted, dict):
+        return body
+    if "{key}" in wanted.values():
+        name = next(name for name, value in wanted.items() if value == "{key}")
+        return {
+            **body,
+            name: "{key}" if re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", str(body.get(name))) else None,
+        }
+    return {name: _hide_key(value, wanted.get(name)) for name, value in body.items()}
 
 
 def _json(body: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:

@@ -201,6 +201,9 @@ def test_an_error_is_told_in_the_words_of_the_service(play, name, number):
 
     assert caught.value.status == failure.status
     assert failure.says in str(caught.value)
+    if failure.waits_s is not None:
+        # A header that tells minutes alone tells up to one too few.
+        assert failure.waits_s - 75 < caught.value.retry_after_s <= failure.waits_s
 
 
 @pytest.mark.parametrize(("name", "conn_type"), CASES)
