@@ -135,7 +135,13 @@ def connect(monkeypatch, server, connector, base_path, path):
     kind = next(iter(connector.connection_types or ("integry_api_key",)))
     fields = {"connector": path, "max_retries": 0}
     if kind == "integry_oauth2":
-        fields |= {"client_id": "c", "client_secret": "s", "exchange_url": f"{server.url}/__token"}
+        # Whatever consent the document offers: the mock gives tokens to the application.
+        fields |= {
+            "grant_type": "client_credentials",
+            "client_id": "c",
+            "client_secret": "s",
+            "exchange_url": f"{server.url}/__token",
+        }
     if kind == "integry_basic":
         fields |= {"login": "u", "password": "key-1"}
     if kind == "integry_api_key_secret":
