@@ -249,7 +249,7 @@ def template_problem(template: str) -> str | None:
 
 
 def _verify_signature(delivery: Delivery, rule: SignatureRule, secrets: Iterable[Secret], now: float) -> Verified:
-    given, timestamp = _read_signatures(delivery, rule)
+    given, timestamp = read_signatures(delivery, rule)
     text = build_signed_text(delivery, rule, timestamp or "")
     match: bytes | None = None
     for secret in secrets:
@@ -260,12 +260,16 @@ def _verify_signature(delivery: Delivery, rule: SignatureRule, secrets: Iterable
     if match is None:
         raise WebhookRefusal("signature", "its signature is not that of its content with the webhook secret")
     # Looked at after the signature: who cannot sign learns nothing of clocks.
-    sent_at = None if timestamp is None else _check_time(timestamp, rule, now)
+    sent_at = None if timestamp is None else check_time(timestamp, rule, now)
     return Verified(hashlib.sha256(b"signature:" + match).hexdigest(), sent_at)
 
 
-def _read_signatures(delivery: Delivery, rule: SignatureRule) -> tuple[list[bytes], str | None]:
-    """Return the signatures of a delivery, decoded, and its timestamp as it was written."""
+def read_signatures(delivery: Delivery, rule: SignatureRule) -> tuple[list[bytes], str | None]:
+    """Return the signatures of a delivery, decoded, and its timestamp as it was written.
+
+    Raises:
+        WebhookRefusal: One of them is not there, or is there twice.
+    """
     value = delivery.header(rule.header)
     if not value:
         raise WebhookRefusal("unsigned", f"it has no header '{rule.header}', or has it twice")
@@ -299,7 +303,12 @@ def _decode(text: str, rule: SignatureRule) -> bytes | None:
         return None
 
 
-def _check_time(text: str, rule: SignatureRule, now: float) -> float:
+def check_time(text: str, rule: SignatureRule, now: float) -> float:
+    """Return when a delivery was sent, UTC epoch seconds.
+
+    Raises:
+        WebhookRefusal: It was too long ago, or is in the future, or cannot be read.
+    """
     try:
         sent_at = _read_time(text, rule.timestamp_unit)
     except (ValueError, OverflowError):

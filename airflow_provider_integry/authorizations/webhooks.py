@@ -10,13 +10,14 @@ import json
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
 from airflow_provider_integry import config
-from airflow_provider_integry.auth.webhook_signatures import Delivery, Rule, WebhookRefusal, verify
+from airflow_provider_integry.auth.webhook_keys import AnyRule, JwtRule, PublicKeyRule, verify_any
+from airflow_provider_integry.auth.webhook_signatures import Delivery, WebhookRefusal
 from airflow_provider_integry.authorizations import metrics
 from airflow_provider_integry.authorizations.airflow_store import read_settings, team_of
 from airflow_provider_integry.authorizations.api_target import load_connector_of
@@ -39,6 +40,7 @@ from airflow_provider_integry.errors import (
     StoreUnavailableError,
     UnknownActivityError,
 )
+from airflow_provider_integry.secret import Secret
 from airflow_provider_integry.settings import ConnectionSettings
 
 if TYPE_CHECKING:
@@ -74,10 +76,17 @@ class Receipt(NamedTuple):
 
 
 class Answered(NamedTuple):
-    """The answer to a challenge."""
+    """The answer to a challenge or a handshake; without a content type it has no body.
 
-    content_type: str
+    Attributes:
+        content_type: Media type.
+        body: The text.
+        headers: Further headers.
+    """
+
+    content_type: str | None
     body: str
+    headers: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +104,7 @@ class OpenWebhook:
     row: WebhookRow
     settings: ConnectionSettings
     spec: Webhook
-    rule: Rule
+    rule: AnyRule
     until: float
 
 
@@ -136,7 +145,7 @@ class WebhookDesk:
         return found
 
     def receive(self, webhook: OpenWebhook, delivery: Delivery) -> Receipt | Answered:
-        """Take a delivery, or answer a challenge.
+        """Take a delivery, or answer a challenge or a handshake.
 
         Raises:
             StoreError: It could not be kept; the service is to try again.
@@ -144,17 +153,20 @@ class WebhookDesk:
         # Lazy for start-up cost: pydantic models.
         from airflow_provider_integry.connectors.deliveries import answer_challenge, find_challenge, read_delivery
 
-        secrets, spec = webhook.settings.webhook.secrets, webhook.spec
+        spec = webhook.spec
         try:
+            if (greeted := self._greet(webhook, delivery)) is not None:
+                return greeted
+            secrets = self._secrets(webhook)
             challenge = find_challenge(spec, delivery)
             if challenge is not None:
                 if spec.challenge is not None and spec.challenge.signed:
-                    verify(delivery, webhook.rule, secrets, self._clock())
+                    verify_any(delivery, webhook.rule, secrets, self._clock())
                 reply = answer_challenge(spec, delivery, challenge, secrets)
-                return Answered(reply.content_type, reply.body)
+                return Answered(*astuple(reply))
             if delivery.method != "POST":
                 return Receipt(405, "refused", "Deliveries come by POST.")
-            verified = verify(delivery, webhook.rule, secrets, self._clock())
+            verified = verify_any(delivery, webhook.rule, secrets, self._clock())
             event = read_delivery(spec, delivery)
             return self._take(webhook, delivery, event, verified.content_digest)
         except WebhookRefusal as refusal:
@@ -162,6 +174,34 @@ class WebhookDesk:
             log.warning("A delivery to webhook %s was refused: %s.", _name(webhook.row), refusal.sentence)
             status = 400 if refusal.reason == "unreadable" else 401
             return Receipt(status, "refused", f"The delivery is refused: {refusal.sentence}.")
+
+    def _greet(self, webhook: OpenWebhook, delivery: Delivery) -> Receipt | Answered | None:
+        """Take the secret that a service sends before its first delivery; None where it is something else.
+
+        Raises:
+            WebhookRefusal: It is nothing that is kept as a secret.
+            StoreError: It could not be kept.
+        """
+        # Lazy for start-up cost, as above.
+        from airflow_provider_integry.connectors.deliveries import answer_handshake, find_handshake
+
+        secret = find_handshake(webhook.spec, delivery)
+        if secret is None:
+            return None
+        if not self._store.keep_handshake(webhook.row.id, secret):
+            metrics.count("webhook.refused.handshake")
+            log.warning("A second handshake of webhook %s was refused: it has a secret.", _name(webhook.row))
+            return Receipt(409, "refused", "There was a handshake before, with another secret; make a new URL.")
+        log.info("Webhook %s has its secret: the service has made itself known.", _name(webhook.row))
+        return Answered(*astuple(answer_handshake(webhook.spec, secret)))
+
+    def _secrets(self, webhook: OpenWebhook) -> tuple[Secret, ...]:
+        """Return what deliveries may be verified with; one from a handshake is never older than the database's."""
+        own = webhook.settings.webhook.secrets
+        if webhook.spec.handshake is None:
+            return own
+        kept = self._store.read_handshake(webhook.row.id)
+        return own if kept is None else (kept, *own)
 
     def _take(self, webhook: OpenWebhook, delivery: Delivery, event: WebhookEvent, content_digest: str) -> Receipt:
         spec = webhook.spec
@@ -213,8 +253,8 @@ class WebhookDesk:
         self._store.remove_old(config.webhook_days())
 
 
-_WORDS: dict[Outcome, str] = {"announced": "accepted", "stored": "stored", "ignored": "ignored"}
-_SENTENCES: dict[Outcome, str] = {
+_WORDS: dict[str, str] = {"announced": "accepted", "stored": "stored", "ignored": "ignored"}
+_SENTENCES: dict[str, str] = {
     "announced": "The delivery is stored, and the DAGs that wait for it were told.",
     "stored": "The delivery is stored. No DAG uses this webhook's asset, so nothing is started.",
     "ignored": "The delivery is of a type that starts nothing.",
@@ -241,7 +281,7 @@ def build_extra(webhook: OpenWebhook, new: NewDelivery, now: float) -> dict[str,
     return extra
 
 
-def find_webhook(settings: ConnectionSettings, activity: str) -> tuple[Webhook, Rule]:
+def find_webhook(settings: ConnectionSettings, activity: str) -> tuple[Webhook, AnyRule]:
     """Return a trigger of a connection's connector, and what verifies its deliveries. Reads a file.
 
     Raises:
@@ -255,15 +295,20 @@ def find_webhook(settings: ConnectionSettings, activity: str) -> tuple[Webhook, 
     if not settings.connector:
         problem = "is empty, and needed for webhooks; give a connector's name or path"
         raise MissingFieldError(settings.conn_id, "connector", problem)
-    if not settings.webhook.secrets:
-        problem = "is empty, and needed to verify webhooks; fill in what the service signs or sends them with"
-        raise MissingFieldError(settings.conn_id, "webhook_secret", problem)
     connector = load_connector_of(settings, settings.connector)
     found = connector.activities.get(activity)
     if not isinstance(found, Webhook):
         known = sorted(name for name, one in connector.activities.items() if isinstance(one, Webhook))
         raise UnknownActivityError(connector.name, activity, known)
-    return found, build_rule(found.verify)
+    rule = build_rule(found.verify)
+    has_key = isinstance(rule, PublicKeyRule | JwtRule) and rule.public_key is not None
+    if not settings.webhook.secrets and not has_key and found.handshake is None:
+        is_public = isinstance(rule, PublicKeyRule) or (isinstance(rule, JwtRule) and rule.algorithm[:2] != "HS")
+        what = "the service's public key" if is_public else "what the service signs or sends them with"
+        raise MissingFieldError(
+            settings.conn_id, "webhook_secret", f"is empty, and needed to verify webhooks; fill in {what}"
+        )
+    return found, rule
 
 
 def _read_settings(row: WebhookRow) -> ConnectionSettings:
