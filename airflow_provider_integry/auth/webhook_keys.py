@@ -66,7 +66,7 @@ class PublicKeyRule:
         layout: Where signature and timestamp stand, and what is signed; its hash and key encoding do not count.
         algorithm: Ed25519 (RFC 8032), ECDSA on P-256 with DER signatures, or RSA with PKCS #1 v1.5 or PSS padding
             (RFC 8017), all but the first over SHA-256.
-        public_key: The key, where the connector knows it; else the connection's webhook secret is the key.
+        public_key: The key, where the connector has it; else the connection's webhook secret is the key.
     """
 
     layout: SignatureRule
@@ -164,8 +164,9 @@ def _decode_base64(text: str) -> bytes:
 
 
 def _texts(secrets: Sequence[Secret], public_key: str | None) -> list[Secret]:
-    """Return what to verify with: the connection's own, else the connector's."""
-    given = [secret for secret in secrets if secret] or ([Secret(public_key)] if public_key else [])
+    """Return what to verify with: the connector's key where it has one, else what stands in the connection."""
+    # Not both: the connection's secret may be for another webhook of the same service.
+    given = [Secret(public_key)] if public_key else [secret for secret in secrets if secret]
     if not given:
         raise WebhookRefusal("unsigned", "there is no webhook secret in the connection to verify it with")
     return given
@@ -179,7 +180,7 @@ def _key(text: Secret, algorithm: KeyAlgorithm | JwtAlgorithm) -> PublicKey:
     try:
         return parse_public_key(text.reveal(), algorithm)
     except ValueError as error:
-        raise WebhookRefusal("signature", f"the webhook secret in the connection {error}") from None
+        raise WebhookRefusal("signature", f"the key that it is to be verified with {error}") from None
 
 
 # -- signatures ---------------------------------------------------------------------------------------

@@ -134,8 +134,8 @@ class HmacVerification(SpecModel):
 class PublicKeyVerification(SpecModel):
     """The service signs each delivery with a private key of its own.
 
-    The public key is the connection's webhook secret, or `public_key`: PEM of a key or a certificate, a JWK, DER in
-    base64, or the 32 bytes of an Ed25519 key in hex or base64.
+    The public key is `public_key`, or else the connection's webhook secret: PEM of a key or a certificate, a JWK, DER
+    in base64, or the 32 bytes of an Ed25519 key in hex or base64.
 
     Attributes:
         algorithm: ``ed25519``, ``ecdsa_sha256`` (P-256, signatures as DER), ``rsa_sha256`` (PKCS #1 v1.5) or

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from airflow_provider_integry.auth.source import CredentialSource
     from airflow_provider_integry.authorizations.messages import Status
     from airflow_provider_integry.connectors import Connector
+    from airflow_provider_integry.connectors.judgement import Judge
     from airflow_provider_integry.connectors.user_info import Account, UserInfoCall
     from airflow_provider_integry.transport.aio import IntegryAsyncSession
     from airflow_provider_integry.transport.guard import HostGuard
@@ -127,7 +128,12 @@ class IntegryHook(RunsActivities, BaseHook):
             base_url = self._base_url()
             settings = self.settings
             self._session = IntegrySession(
-                self._source(), self._guard(base_url), base_url, settings.transport, dict(settings.headers)
+                self._source(),
+                self._guard(base_url),
+                base_url,
+                settings.transport,
+                dict(settings.headers),
+                self._judge(),
             )
         return self._session
 
@@ -140,8 +146,9 @@ class IntegryHook(RunsActivities, BaseHook):
         settings = await self.asettings()
         # A connector is a file: reading it would block the loop.
         base_url = await asyncio.to_thread(self._base_url)
+        guard, headers = self._guard(base_url), dict(settings.headers)
         async with IntegryAsyncSession(
-            self._source(), self._guard(base_url), base_url, settings.transport, dict(settings.headers)
+            self._source(), guard, base_url, settings.transport, headers, self._judge()
         ) as session:
             yield session
 
@@ -376,6 +383,16 @@ class IntegryHook(RunsActivities, BaseHook):
             problem = "is empty, and there is no connector that knows it; fill in 'Base URL', https://api.example.com"
             raise MissingFieldError(self.settings.conn_id, "host", problem)
         return base_url
+
+    def _judge(self) -> Judge | None:
+        """Return what says what answers mean, as the connector declares it; None where it declares nothing."""
+        # Lazy for start-up cost, as above.
+        from airflow_provider_integry.connectors.judgement import Judge
+
+        found = self.connector if self._has_connector() else None
+        if found is None or (found.errors is None and found.limits is None):
+            return None
+        return Judge(found.errors, found.limits)
 
     def _guard(self, base_url: str) -> HostGuard:
         # Lazy for start-up cost, as above.

@@ -440,7 +440,7 @@ def test_a_handshake_gives_the_secret_once_and_deliveries_are_signed_with_it(hoo
     assert secret not in str(hooked.read("SELECT * FROM integry_webhook_delivery"))
 
 
-@pytest.mark.parametrize("secret", ["short", "x" * 256, "a b c d e f g h i j k", "<script>alert(1)</script>"])
+@pytest.mark.parametrize("secret", ["tiny", "x" * 256, "a b c d e f g h i j k", "<script>alert(1)</script>"])
 def test_what_is_no_secret_is_neither_kept_nor_repeated(hooked, secret):
     answer = post(hooked.urls["shaken"], b"{}", {"X-Hook-Secret": secret})
 

@@ -182,11 +182,13 @@ def test_a_signature_is_accepted_with_the_key_that_made_it_alone(algorithm):
     assert refused(delivery, rule) == "unsigned"
 
 
-def test_the_connections_key_wins_over_the_connectors():
+def test_a_key_of_the_connector_is_the_one_that_counts():
+    """The connection's secret may be for another webhook, and of another kind."""
     rule = PublicKeyRule(SignatureRule("X-Sig"), "ed25519", pem_of(PLAIN["ed25519"]))
-    delivery = deliver(X_Sig=PLAIN["ed25519"].sign(b"{}").hex())
+    other = ed25519.Ed25519PrivateKey.generate()
 
-    assert refused(delivery, rule, pem_of(ed25519.Ed25519PrivateKey.generate())) == "signature"
+    assert verify_any(deliver(X_Sig=PLAIN["ed25519"].sign(b"{}").hex()), rule, [Secret("hush")], NOW)
+    assert refused(deliver(X_Sig=other.sign(b"{}").hex()), rule, pem_of(other)) == "signature"
 
 
 # -- keys ---------------------------------------------------------------------------------------------
