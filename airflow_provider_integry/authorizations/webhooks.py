@@ -52,6 +52,8 @@ log = logging.getLogger(__name__)
 LIFE_S = 5.0
 MAX_KNOWN = 1000
 _CLEAN_EVERY_S = 600.0
+# A webhook that is older than this takes no secret from whoever calls it first.
+HANDSHAKE_S = 3600.0
 # SQLite has one writer.
 _TRIES, _PAUSE_S = 3, 0.3
 
@@ -188,6 +190,11 @@ class WebhookDesk:
         secret = find_handshake(webhook.spec, delivery)
         if secret is None:
             return None
+        if self._clock() - webhook.row.created_at > HANDSHAKE_S and self._store.read_handshake(webhook.row.id) is None:
+            log.warning("The handshake of webhook %s came too late; remove it, and add it anew.", _name(webhook.row))
+            return Receipt(
+                409, "refused", "The handshake comes more than an hour after the URL was made; make a new URL."
+            )
         if not self._store.keep_handshake(webhook.row.id, secret):
             metrics.count("webhook.refused.handshake")
             log.warning("A second handshake of webhook %s was refused: it has a secret.", _name(webhook.row))

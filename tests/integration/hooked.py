@@ -176,6 +176,11 @@ class Hooked(Installation):
         with engine.connect() as database:
             return list(database.execute(text(query)))
 
+    def write(self, statement: str) -> None:
+        engine = create_engine(self.database, poolclass=NullPool)
+        with engine.begin() as database:
+            database.execute(text(statement))
+
     def ask_payload(self, extra: dict[str, Any]) -> Any:
         """Return the payload of a delivery as a task gets it, which has no database."""
         done = subprocess.run(

@@ -448,6 +448,16 @@ def test_what_is_no_secret_is_neither_kept_nor_repeated(hooked, secret):
     assert secret not in answer.text
 
 
+def test_a_handshake_that_comes_too_late_is_refused(hooked):
+    path = hooked.add_webhook("shaken", "late")
+    hooked.write("UPDATE integry_webhook SET created_at = created_at - 3700 WHERE end_user = 'late'")
+
+    answer = post(f"http://127.0.0.1:{hooked.port}{path}", b"{}", {"X-Hook-Secret": "a" * 64})
+
+    assert (answer.status_code, answer.headers.get("X-Hook-Secret")) == (409, None)
+    assert "make a new URL" in answer.text
+
+
 def test_a_secret_is_no_delivery_that_a_task_can_ask_for(hooked):
     [(kept,)] = hooked.read("SELECT id FROM integry_webhook_delivery WHERE outcome = 'handshake'")
     webhook = urlsplit(hooked.urls["shaken"]).path.rpartition("/")[2]
