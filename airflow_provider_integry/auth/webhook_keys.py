@@ -14,7 +14,7 @@ import json
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import jwt as pyjwt
 from cryptography import x509
@@ -142,7 +142,7 @@ def parse_public_key(text: str, algorithm: KeyAlgorithm | JwtAlgorithm) -> Publi
     curve = _CURVES.get(algorithm)
     if isinstance(key, ec.EllipticCurvePublicKey) and key.curve.name != curve:
         raise ValueError(f"is on curve {key.curve.name}; '{algorithm}' needs {curve}")
-    return key
+    return cast("PublicKey", key)
 
 
 def _load(text: str) -> Any:
@@ -237,7 +237,8 @@ def _verify_jwt(delivery: Delivery, rule: JwtRule, texts: Sequence[Secret], now:
 
 def _decode(token: str, key: Any, rule: JwtRule) -> dict[str, Any] | None:
     # Times are looked at below: this module holds no clock.
-    unasked = {"verify_exp": False, "verify_nbf": False, "verify_iat": False, "verify_aud": rule.audience is not None}
+    unasked: Any = dict.fromkeys(("verify_exp", "verify_nbf", "verify_iat"), False)
+    unasked["verify_aud"] = rule.audience is not None
     try:
         found: dict[str, Any] = pyjwt.decode(
             token[: MAX_JWT + 1], key, [rule.algorithm], unasked, issuer=rule.issuer, audience=rule.audience

@@ -76,11 +76,12 @@ def parse_iso_time(text: str) -> float | None:
     match = _ISO_TIME.fullmatch(text)
     if match is None:
         return None
-    year, month, day, hour, minute, second, fraction, _, sign, zone_hours, zone_minutes = match.groups()
+    *moment, second, fraction, _, sign, zone_hours, zone_minutes = match.groups()
     offset = timedelta(hours=int(zone_hours or 0), minutes=int(zone_minutes or 0))
     try:
         zone = timezone(-offset if sign == "-" else offset)
-        whole = datetime(*map(int, (year, month, day, hour, minute, second or 0)), tzinfo=zone)  # type: ignore[arg-type]
+        year, month, day, hour, minute = map(int, moment)
+        whole = datetime(year, month, day, hour, minute, int(second or 0), tzinfo=zone)
         return whole.timestamp() + float(f"0.{fraction or 0}")
     except (ValueError, OverflowError):
         return None

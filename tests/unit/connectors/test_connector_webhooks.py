@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import re
+from pathlib import Path
 
 import pytest
 
@@ -153,3 +155,31 @@ def test_a_challenge_with_its_own_text_in_the_answer():
     mac = hmac.new(b"abc", b"qgg8vlvZRS6UYooatFL8Aw", hashlib.sha256).hexdigest()
     assert json.loads(reply.body) == {"plainToken": "qgg8vlvZRS6UYooatFL8Aw", "encryptedToken": mac}
     assert find_challenge(spec, deliver(b'{"event": "meeting.started", "payload": {"plainToken": "x"}}')) is None
+
+
+# -- what the documentation shows ---------------------------------------------------------------------
+
+PAGE = (Path(__file__).parents[3] / "docs/pages/how-to/webhooks.md").read_text(encoding="utf-8")
+VERIFY = re.findall(r"(?<!`)`(\{kind: .*?\})`(?!`)", PAGE)
+CHALLENGES = re.findall(r"`{1,2}(\{(?:method|name|in): .*?\})`{1,2} \|", PAGE)
+
+
+def test_the_documentation_shows_a_line_for_each_kind():
+    assert {re.match(r"\{kind: (\w+)", one)[1] for one in VERIFY} == {"hmac", "public_key", "jwt", "token", "basic"}
+    assert len(CHALLENGES) >= 5
+
+
+@pytest.mark.parametrize("verify", VERIFY)
+def test_each_line_of_the_documentation_verifies(verify):
+    assert webhook(verify).verify
+
+
+@pytest.mark.parametrize("challenge", CHALLENGES)
+def test_each_challenge_of_the_documentation_is_one(challenge):
+    assert webhook(HMAC, f"challenge: {challenge}").challenge
+
+
+def test_the_handshake_of_the_documentation_is_one():
+    [handshake] = re.findall(r"`handshake: (\{.*?\})`", PAGE)
+
+    assert webhook(HMAC, f"handshake: {handshake}").handshake.header == "X-Hook-Secret"
