@@ -55,7 +55,7 @@ lint: setup ## Check style, types and import rules
 docs: setup ## Build the documentation, strictly, into site/
 	@$(RUN) -m mkdocs build --strict -f docs/mkdocs.yml -d $(CURDIR)/site $(ARGS)
 
-bench: setup ## Measure, side by side with Airflow's own HTTP provider and Execution API
+bench: setup ## Measure, side by side with what else one would use; about half an hour
 	@$(RUN) benchmarks/run.py $(ARGS)
 
 clean: ## Remove environments, caches and what the demo left

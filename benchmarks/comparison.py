@@ -2,10 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from math import inf
 from statistics import median
 from typing import Any, Literal
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How to measure.
+
+    Attributes:
+        rounds: Measurements of each contender.
+        with_peers: Whether other projects are compared too, which are installed for it.
+    """
+
+    rounds: int
+    with_peers: bool = True
 
 
 @dataclass(frozen=True)
@@ -59,7 +73,7 @@ class Row:
     @property
     def ratios(self) -> list[float]:
         """A divided by B, one value a round: what slows the machine slows both."""
-        return [ours / theirs for ours, theirs in zip(self.a.values, self.b.values, strict=True)]
+        return [_divide(ours, theirs) for ours, theirs in zip(self.a.values, self.b.values, strict=True)]
 
     @property
     def ratio(self) -> float:
@@ -79,6 +93,23 @@ class Row:
 
 
 @dataclass(frozen=True)
+class Curve:
+    """How something grows.
+
+    Attributes:
+        what: What was measured.
+        x: What grows.
+        unit: What is counted.
+        series: For each contender, pairs of what grows and the median of what was measured.
+    """
+
+    what: str
+    x: str
+    unit: str
+    series: Mapping[str, Sequence[tuple[float, float]]]
+
+
+@dataclass(frozen=True)
 class Subject:
     """One benchmark, done.
 
@@ -86,12 +117,26 @@ class Subject:
         title: What it is about.
         rows: The comparisons.
         notes: What a reader has to know besides, one line each.
+        curves: How it grows.
     """
 
     title: str
     rows: Sequence[Row]
     notes: Sequence[str] = ()
+    curves: Sequence[Curve] = ()
 
     def as_json(self) -> dict[str, Any]:
         """Return everything as JSON-ready values."""
-        return {"title": self.title, "rows": [row.as_json() for row in self.rows], "notes": list(self.notes)}
+        return {
+            "title": self.title,
+            "rows": [row.as_json() for row in self.rows],
+            "notes": list(self.notes),
+            "curves": [asdict(curve) for curve in self.curves],
+        }
+
+
+def _divide(ours: float, theirs: float) -> float:
+    """Return the ratio; of two that are nothing it is 1, and of something and nothing it has no end."""
+    if theirs:
+        return ours / theirs
+    return inf if ours else 1.0

@@ -41,17 +41,24 @@ class Sandbox:
             # Whoever measures another working copy than the one that is installed.
             self._environment["PYTHONPATH"] = os.environ["PYTHONPATH"]
 
-    def run(self, probe: str, *arguments: str, environment: Mapping[str, str] | None = None) -> Any:
+    def run(
+        self,
+        probe: str,
+        *arguments: str,
+        environment: Mapping[str, str] | None = None,
+        python: Path | str = sys.executable,
+    ) -> Any:
         """Run one probe and return the JSON on the last line that it prints.
 
         Args:
             probe: Name of a file in ``probes/``, without ``.py``.
             arguments: Its arguments.
             environment: Further variables.
+            python: Interpreter, of another environment than this one.
         Raises:
             ProbeError: It failed.
         """
-        command = [sys.executable, str(PROBES / f"{probe}.py"), *arguments]
+        command = [str(python), str(PROBES / f"{probe}.py"), *arguments]
         done = subprocess.run(
             command,
             env={**self._environment, **(environment or {})},

@@ -1,4 +1,4 @@
-"""Measure this provider side by side with Airflow's own HTTP provider: ``python benchmarks/run.py``.
+"""Measure this provider side by side with what else one would use: ``python benchmarks/run.py``.
 
 Every subject runs its contenders in turns, in one go, on the same machine: what counts is the ratio,
 not the milliseconds. Ends with 1 when a target does not hold, with 2 when something could not be
@@ -13,8 +13,9 @@ import sys
 import time
 from pathlib import Path
 
-from comparison import Subject
+from comparison import Plan, Subject
 from machine import describe_load, describe_machine
+from peers import PeerError
 from processes import ProbeError
 from subjects import SUBJECTS
 from table import render_subject, render_summary
@@ -26,14 +27,15 @@ def main() -> int:
     command = f"python {Path(sys.argv[0])} {' '.join(sys.argv[1:])}".rstrip()
     machine = describe_machine()
     print("\n".join(f"{name:>9}: {value}" for name, value in {"command": command, **machine}.items()), flush=True)
+    plan = Plan(arguments.rounds, arguments.peers)
     done: list[Subject] = []
     loads = {"before": describe_load()}
     for name in arguments.only or SUBJECTS:
         print(f"\nMeasuring {name} …", flush=True)
         started = time.monotonic()
         try:
-            subject = SUBJECTS[name](arguments.rounds)
-        except ProbeError as error:
+            subject = SUBJECTS[name](plan)
+        except (PeerError, ProbeError) as error:
             print(f"\n{name} could not be measured: {error}")
             return 2
         done.append(subject)
@@ -53,6 +55,9 @@ def _parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", action="append", choices=list(SUBJECTS), help="one subject; may be given again")
     parser.add_argument("--rounds", type=int, default=7, help="measurements of each contender (>= 5; %(default)s)")
+    parser.add_argument(
+        "--no-peers", dest="peers", action="store_false", help="leave out projects that are installed for it"
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write everything that was measured there too")
     arguments = parser.parse_args()
     if arguments.rounds < 5:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from comparison import Row, Samples, Subject
+from comparison import Curve, Row, Samples, Subject
 
 _HEADINGS = ("what", "A: median (min…max)", "B: median (min…max)", "A/B (min…max)", "target", "")
 
@@ -16,7 +16,18 @@ def render_subject(subject: Subject) -> str:
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in cells]
     rule = "─" * max(map(len, lines))
     notes = [f"· {note}" for note in subject.notes]
-    return "\n".join([subject.title, rule, lines[0], rule, *lines[1:], rule, *notes])
+    table = [lines[0], rule, *lines[1:], rule] if subject.rows else []
+    curves = [line for curve in subject.curves for line in _render_curve(curve)]
+    return "\n".join([subject.title, rule, *table, *curves, *notes])
+
+
+def _render_curve(curve: Curve) -> list[str]:
+    """Render a curve as one line for each contender."""
+    lines = [f"{curve.what}, {curve.unit}, by {curve.x}"]
+    for name, points in curve.series.items():
+        told = ", ".join(f"{x:,.0f}: {_number(y)}" for x, y in points)
+        lines.append(f"  {name}: {told}")
+    return lines
 
 
 def render_summary(subjects: Sequence[Subject]) -> str:
@@ -45,6 +56,8 @@ def _samples(samples: Samples) -> str:
 
 
 def _number(value: float) -> str:
+    if value == float("inf"):
+        return "∞"
     if value == int(value) or abs(value) >= 100:
         return f"{value:.0f}"
     return f"{value:.3f}" if abs(value) < 10 else f"{value:.1f}"

@@ -18,7 +18,18 @@ DOCS = Path(__file__).resolve().parent
 ROOT = DOCS.parent
 sys.path[:0] = [entry for entry in (str(DOCS), str(ROOT)) if entry not in sys.path]
 
-from reference_pages import catalog, connections, connector_schema, errors, options, python_api  # noqa: E402
+from reference_pages import (  # noqa: E402
+    benchmarks,
+    catalog,
+    command_line,
+    connections,
+    connector_schema,
+    errors,
+    http_api,
+    metrics,
+    options,
+    python_api,
+)
 
 if TYPE_CHECKING:
     from mkdocs.config.defaults import MkDocsConfig
@@ -32,6 +43,10 @@ GENERATED: Mapping[str, Callable[[], str]] = {
     "reference/connector-schema.md": connector_schema.build_page,
     "reference/catalog.md": catalog.build_page,
     "reference/python.md": python_api.build_page,
+    "reference/command-line.md": command_line.build_page,
+    "reference/http-api.md": http_api.build_page,
+    "reference/metrics.md": metrics.build_page,
+    "explanation/benchmarks.md": benchmarks.build_page,
 }
 _INCLUDE = re.compile(r'^(?P<indent> *)--8<-- "(?P<path>[\w./-]+)(:(?P<name>\w+))?"$', re.MULTILINE)
 _MARKER = re.compile(r"^\s*# \[(START|END) \w+\]\n", re.MULTILINE)
@@ -60,6 +75,8 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
     for uri, build_page in GENERATED.items():
         files.append(File.generated(config, uri, content=build_page()))
+    for uri, picture in benchmarks.build_plots().items():
+        files.append(File.generated(config, uri, content=picture))
     for uri, path in outside_pages().items():
         files.append(File.generated(config, uri, content=path.read_text(encoding="utf-8")))
     return files

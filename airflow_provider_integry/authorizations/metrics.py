@@ -3,11 +3,50 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from datetime import timedelta
 from functools import cache
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 log = logging.getLogger(__name__)
+
+
+class Metric(NamedTuple):
+    """One metric, for the documentation and for whoever looks for its name.
+
+    Attributes:
+        kind: "counter" or "timer".
+        meaning: What it counts or measures; capitals in the name stand for one word of several.
+    """
+
+    kind: Literal["counter", "timer"]
+    meaning: str
+
+
+# Every name that is sent, without the prefix.
+METRICS: Mapping[str, Metric] = {
+    "refresh.success": Metric("counter", "tokens that were renewed"),
+    "refresh.duration": Metric("timer", "from taking the lease to the stored token"),
+    "refresh.age": Metric("timer", "time since the same authorization was renewed before"),
+    "refresh.failure.CLASS": Metric(
+        "counter", "refreshes that failed, by error class, such as `refresh.failure.InvalidClientError`"
+    ),
+    "refresh.recovered": Metric("counter", "grants that were found in the journal after a crash"),
+    "grant.imported": Metric("counter", "refresh tokens that became a grant"),
+    "grant.authorized": Metric("counter", "consents that became a grant"),
+    "grant.revoked": Metric("counter", "grants that were revoked here"),
+    "grant.lost.CAUSE": Metric(
+        "counter", "grants that are lost: `invalid_grant`, `refresh_outcome_unknown` or `no_refresh_token`"
+    ),
+    "broker.read": Metric("counter", "tokens that were handed out at once"),
+    "broker.wait": Metric("timer", "how long a request waited for a refresh"),
+    "broker.refused.REASON": Metric(
+        "counter", "proofs that were refused: `signature`, `claims`, `expired` or `replayed`"
+    ),
+    "webhook.OUTCOME": Metric("counter", "deliveries that were taken, by what came of them"),
+    "webhook.replayed": Metric("counter", "deliveries that had been taken before"),
+    "webhook.refused.REASON": Metric("counter", "deliveries that were refused, by the check that failed"),
+}
 
 
 def count(name: str, number: int = 1) -> None:

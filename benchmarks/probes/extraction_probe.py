@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import sys
 import time
 from collections.abc import Callable
@@ -25,6 +26,8 @@ def main() -> None:
     wall, cpu = time.perf_counter(), time.process_time()
     work()
     found = {"wall": time.perf_counter() - wall, "cpu": time.process_time() - cpu}
+    # Linux tells KiB.
+    found["peak_mib"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     with Path(path).open("rb") as lines:
         print(json.dumps({**found, "records": sum(1 for _ in lines)}))
 

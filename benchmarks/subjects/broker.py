@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from typing import Any
 
-from comparison import Row, Samples, Subject, Target
+from comparison import Plan, Row, Samples, Subject, Target
 from cryptography.fernet import Fernet
 from processes import sandbox
 
@@ -15,10 +15,10 @@ PARALLEL = 200
 WAITING_S = 12.0
 
 
-def measure(rounds: int) -> Subject:
+def measure(plan: Plan) -> Subject:
     """Ask one API server in turns for a kept credential and for a connection."""
     with sandbox() as box:
-        numbers = (rounds, CLIENTS, REQUESTS, PARALLEL, WAITING_S)
+        numbers = (plan.rounds, CLIENTS, REQUESTS, PARALLEL, WAITING_S)
         found: dict[str, Any] = box.run("broker_probe", *map(str, numbers), environment=_environment())
 
     def samples(name: str, values: list[float], scale: float, unit: str) -> Samples:

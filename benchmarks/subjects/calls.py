@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from comparison import Row, Samples, Subject, Target
+from comparison import Plan, Row, Samples, Subject, Target
 from processes import sandbox
 
 CALLS = 1000
@@ -25,13 +25,13 @@ activities:
 """
 
 
-def measure(rounds: int) -> Subject:
+def measure(plan: Plan) -> Subject:
     """Send from one process, contender by contender in turns, to a server in another."""
     with sandbox() as box, box.serving() as base_url:
         found: dict[str, Any] = box.run(
             "calls_probe",
             base_url,
-            str(rounds),
+            str(plan.rounds),
             str(CALLS),
             str(PAGES),
             environment=connections_to(base_url, box.folder),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from comparison import Row, Samples, Subject, Target
+from comparison import Plan, Row, Samples, Subject, Target
 from processes import sandbox
 
 OURS = "airflow_provider_integry.operators.activity,airflow_provider_integry.sensors.authorization"
@@ -12,12 +12,12 @@ THEIRS = "airflow.providers.http.operators.http"
 LIMIT_MS = 20.0
 
 
-def measure(rounds: int) -> Subject:
+def measure(plan: Plan) -> Subject:
     """Import each in fresh processes, in turns."""
     found: dict[str, list[dict[str, Any]]] = {OURS: [], THEIRS: []}
     provider_info: dict[str, list[dict[str, Any]]] = {"airflow_provider_integry": [], "airflow/providers/http": []}
     with sandbox() as box:
-        for turn in range(rounds + 1):
+        for turn in range(plan.rounds + 1):
             for modules, samples in found.items():
                 sample = box.run("import_probe", modules)
                 # The first one compiles to byte code and makes Airflow's home.

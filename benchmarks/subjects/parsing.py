@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from comparison import Row, Samples, Subject, Target
+from comparison import Plan, Row, Samples, Subject, Target
 from processes import Sandbox, sandbox
 
 TASKS = 100
@@ -31,18 +31,18 @@ FILES = {
 }
 
 
-def measure(rounds: int) -> Subject:
+def measure(plan: Plan) -> Subject:
     """Parse each file in processes of its own, in turns."""
     with sandbox() as box:
         files = {name: _write(box, name) for name in FILES}
         fresh: dict[str, list[dict[str, float]]] = {name: [] for name in FILES}
-        for turn in range(rounds + 1):
+        for turn in range(plan.rounds + 1):
             for name in FILES:
                 sample = box.run("parse_probe", "fresh", "1", str(TASKS), _write(box, name, f"turn-{turn}"))
                 # The first one makes Airflow's home and compiles the operators to byte code.
                 if turn:
                     fresh[name].append(sample)
-        children = box.run("parse_probe", "processor", str(rounds * CHILDREN), str(TASKS), *files.values())
+        children = box.run("parse_probe", "processor", str(plan.rounds * CHILDREN), str(TASKS), *files.values())
 
     def row(what: str, stage: str, clock: str, peer: str = "HttpOperator", limit: float | None = None) -> Row:
         def samples(name: str) -> Samples:

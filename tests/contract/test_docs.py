@@ -120,6 +120,46 @@ def test_every_option_is_in_the_reference():
         assert f"`AIRFLOW__INTEGRY__{name.upper()}`" in page
 
 
+def test_every_command_and_every_argument_is_in_the_reference():
+    from reference_pages import command_line
+
+    sections = {part.splitlines()[0]: part for part in GENERATED["reference/command-line.md"].split("\n## ")[1:]}
+    commands = {" ".join(command.path[1:]): command.definition for command in command_line.list_commands()}
+
+    assert {"integry status", "integry connectors import", "integry db downgrade"} <= set(commands)
+    assert list(sections) == list(commands)
+    for name, definition in commands.items():
+        named = [arg.flags[-1] for arg in definition.args if arg.flags[-1].startswith("--")]
+        assert all(flag in sections[name] for flag in named if flag != "--verbose"), name
+
+
+def test_every_route_and_every_message_is_in_the_reference():
+    from reference_pages import http_api
+
+    page, document = GENERATED["reference/http-api.md"], http_api.read_document()
+
+    assert "### POST /integry/v1/credentials\n" in page
+    for operation in http_api.list_operations(document):
+        assert f"### {operation.method} /integry{operation.path}\n" in page
+    for name, schema in document["components"]["schemas"].items():
+        part = page.partition(f"\n### {name}\n")[2].partition("\n### ")[0]
+        assert all(f"| `{field}` |" in part for field in schema.get("properties", {})), name
+
+
+def test_every_metric_that_is_sent_is_in_the_reference_and_no_other():
+    from airflow_provider_integry.authorizations.metrics import METRICS
+
+    sources = "\n".join(path.read_text("utf-8") for path in (ROOT / "airflow_provider_integry").rglob("*.py"))
+    sent = re.findall(r'metrics\.(count|timing)\(\s*f?"([^"]+)"', sources)
+    kinds = {"count": "counter", "timing": "timer"}
+    shapes = {re.sub(r"\{[^}]*\}", "*", name): kinds[call] for call, name in sent}
+    known = {re.sub(r"\b[A-Z]+\b", "*", name): metric.kind for name, metric in METRICS.items()}
+
+    assert "refresh.failure.*" in shapes
+    assert shapes == known
+    assert all(f"| `{name}` |" in GENERATED["reference/metrics.md"] for name in METRICS)
+
+
 def test_every_error_class_is_in_the_reference():
     from reference_pages import errors
 

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -72,11 +73,18 @@ def ids(outcome):
     return [record["id"] for record in outcome["found"][0]]
 
 
+def add_after_looks(server, looks, count):
+    """Add records once somebody has looked so often, however long that takes."""
+    while sum(server.looks.values()) < looks:
+        time.sleep(0.1)
+    server.add(count)
+
+
 @pytest.mark.parametrize("defers", ["no", "yes"])
 def test_each_run_has_what_no_run_before_it_had(runner, server, tmp_path, defers):
     server.add(10)
     # The first run remembers what is there, and waits.
-    threading.Timer(6.0, lambda: server.add(3)).start()
+    threading.Thread(target=add_after_looks, args=(server, 2, 3), daemon=True).start()
     first = ids(runner.run(defers=defers))
     server.add(4)
     second = ids(runner.run(defers=defers))
