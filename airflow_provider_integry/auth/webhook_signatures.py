@@ -34,7 +34,8 @@ class WebhookRefusal(Exception):  # noqa: N818 - no error of anybody's here: the
     """A delivery that is not accepted.
 
     Args:
-        reason: One word for counters and tests: `unsigned`, `signature`, `timestamp`, `token`, `unreadable`.
+        reason: One word for counters and tests: `unsigned`, `signature`, `timestamp`, `token`, `unreadable`,
+            `handshake`.
         sentence: What is wrong, without any value of the delivery or the secret.
     """
 

@@ -174,14 +174,14 @@ class WebhookDesk:
         except WebhookRefusal as refusal:
             metrics.count(f"webhook.refused.{refusal.reason}")
             log.warning("A delivery to webhook %s was refused: %s.", _name(webhook.row), refusal.sentence)
-            status = 400 if refusal.reason == "unreadable" else 401
+            status = _REFUSALS.get(refusal.reason, 401)
             return Receipt(status, "refused", f"The delivery is refused: {refusal.sentence}.")
 
-    def _greet(self, webhook: OpenWebhook, delivery: Delivery) -> Receipt | Answered | None:
+    def _greet(self, webhook: OpenWebhook, delivery: Delivery) -> Answered | None:
         """Take the secret that a service sends before its first delivery; None where it is something else.
 
         Raises:
-            WebhookRefusal: It is nothing that is kept as a secret.
+            WebhookRefusal: It is nothing that is kept as a secret, too late, or not the first.
             StoreError: It could not be kept.
         """
         # Lazy for start-up cost, as above.
@@ -190,15 +190,11 @@ class WebhookDesk:
         secret = find_handshake(webhook.spec, delivery)
         if secret is None:
             return None
-        if self._clock() - webhook.row.created_at > HANDSHAKE_S and self._store.read_handshake(webhook.row.id) is None:
-            log.warning("The handshake of webhook %s came too late; remove it, and add it anew.", _name(webhook.row))
-            return Receipt(
-                409, "refused", "The handshake comes more than an hour after the URL was made; make a new URL."
-            )
+        is_late = self._clock() - webhook.row.created_at > HANDSHAKE_S
+        if is_late and self._store.read_handshake(webhook.row.id) is None:
+            raise WebhookRefusal("handshake", "it comes more than an hour after its URL was made; make a new URL")
         if not self._store.keep_handshake(webhook.row.id, secret):
-            metrics.count("webhook.refused.handshake")
-            log.warning("A second handshake of webhook %s was refused: it has a secret.", _name(webhook.row))
-            return Receipt(409, "refused", "There was a handshake before, with another secret; make a new URL.")
+            raise WebhookRefusal("handshake", "another handshake came before it; make a new URL")
         log.info("Webhook %s has its secret: the service has made itself known.", _name(webhook.row))
         return Answered(*astuple(answer_handshake(webhook.spec, secret)))
 
@@ -260,6 +256,7 @@ class WebhookDesk:
         self._store.remove_old(config.webhook_days())
 
 
+_REFUSALS = {"unreadable": 400, "handshake": 409}
 _WORDS: dict[str, str] = {"announced": "accepted", "stored": "stored", "ignored": "ignored"}
 _SENTENCES: dict[str, str] = {
     "announced": "The delivery is stored, and the DAGs that wait for it were told.",
