@@ -109,7 +109,7 @@ WEBHOOK_FIELDS: tuple[Field, ...] = in_section(
         "webhook_secret",
         "Webhook secret",
         "What the service signs its webhooks with, or sends along: the service shows it, or you make it up for both."
-        " Needed for webhooks alone.",
+        " The service's public key, where it signs with a private one. Needed for webhooks alone.",
         "secret",
     ),
     Field(

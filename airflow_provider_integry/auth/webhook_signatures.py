@@ -14,11 +14,10 @@ import hmac
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Literal
 from urllib.parse import parse_qsl
 
-from airflow_provider_integry.auth.wire import Headers, find_header
+from airflow_provider_integry.auth.wire import Headers, find_header, parse_iso_time
 from airflow_provider_integry.secret import Secret
 
 HashName = Literal["sha1", "sha256", "sha384", "sha512"]
@@ -35,7 +34,8 @@ class WebhookRefusal(Exception):  # noqa: N818 - no error of anybody's here: the
     """A delivery that is not accepted.
 
     Args:
-        reason: One word for counters and tests: `unsigned`, `signature`, `timestamp`, `token`, `unreadable`.
+        reason: One word for counters and tests: `unsigned`, `signature`, `timestamp`, `token`, `unreadable`,
+            `handshake`.
         sentence: What is wrong, without any value of the delivery or the secret.
     """
 
@@ -250,7 +250,7 @@ def template_problem(template: str) -> str | None:
 
 
 def _verify_signature(delivery: Delivery, rule: SignatureRule, secrets: Iterable[Secret], now: float) -> Verified:
-    given, timestamp = _read_signatures(delivery, rule)
+    given, timestamp = read_signatures(delivery, rule)
     text = build_signed_text(delivery, rule, timestamp or "")
     match: bytes | None = None
     for secret in secrets:
@@ -261,12 +261,16 @@ def _verify_signature(delivery: Delivery, rule: SignatureRule, secrets: Iterable
     if match is None:
         raise WebhookRefusal("signature", "its signature is not that of its content with the webhook secret")
     # Looked at after the signature: who cannot sign learns nothing of clocks.
-    sent_at = None if timestamp is None else _check_time(timestamp, rule, now)
+    sent_at = None if timestamp is None else check_time(timestamp, rule, now)
     return Verified(hashlib.sha256(b"signature:" + match).hexdigest(), sent_at)
 
 
-def _read_signatures(delivery: Delivery, rule: SignatureRule) -> tuple[list[bytes], str | None]:
-    """Return the signatures of a delivery, decoded, and its timestamp as it was written."""
+def read_signatures(delivery: Delivery, rule: SignatureRule) -> tuple[list[bytes], str | None]:
+    """Return the signatures of a delivery, decoded, and its timestamp as it was written.
+
+    Raises:
+        WebhookRefusal: One of them is not there, or is there twice.
+    """
     value = delivery.header(rule.header)
     if not value:
         raise WebhookRefusal("unsigned", f"it has no header '{rule.header}', or has it twice")
@@ -300,7 +304,12 @@ def _decode(text: str, rule: SignatureRule) -> bytes | None:
         return None
 
 
-def _check_time(text: str, rule: SignatureRule, now: float) -> float:
+def check_time(text: str, rule: SignatureRule, now: float) -> float:
+    """Return when a delivery was sent, UTC epoch seconds.
+
+    Raises:
+        WebhookRefusal: It was too long ago, or is in the future, or cannot be read.
+    """
     try:
         sent_at = _read_time(text, rule.timestamp_unit)
     except (ValueError, OverflowError):
@@ -315,10 +324,10 @@ def _check_time(text: str, rule: SignatureRule, now: float) -> float:
 
 def _read_time(text: str, unit: TimeUnit) -> float:
     if unit == "iso":
-        found = datetime.fromisoformat(text.replace("Z", "+00:00"))
-        if found.tzinfo is None:
-            raise ValueError("no time zone")
-        return found.timestamp()
+        found = parse_iso_time(text)
+        if found is None:
+            raise ValueError("no time, or no zone")
+        return found
     if len(text) > 20 or not text.replace(".", "", 1).isdigit() or not text.isascii():
         raise ValueError("no number")
     return float(text) / (1000.0 if unit == "ms" else 1.0)

@@ -6,11 +6,18 @@ The cores of this package speak in these; `transport/` turns them into real traf
 from __future__ import annotations
 
 import email.utils
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta, timezone
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 Headers = tuple[tuple[str, str], ...]
+# ISO 8601 in its usual forms: date and time, with or without separators, seconds and their fraction; a zone.
+_ISO_TIME = re.compile(
+    r"(\d{4})-?(\d\d)-?(\d\d)[Tt ](\d\d):?(\d\d)(?::?(\d\d)(?:[.,](\d{1,9}))?)?\s?(?:([Zz])|([+-])(\d\d):?(\d\d)?)",
+    re.ASCII,
+)
 
 
 def redact_url(url: str) -> str:
@@ -46,9 +53,37 @@ def parse_retry_after(value: str | None, now: float | None) -> float | None:
         return float(text)
     if not text or now is None:
         return None
+    at = parse_http_date(text)
+    return None if at is None else max(0.0, at - now)
+
+
+def parse_http_date(text: str) -> float | None:
+    """Return the UTC epoch seconds of an HTTP date; None when it is none.
+
+    Source: RFC 9110 section 5.6.7.
+    """
     try:
-        return max(0.0, email.utils.parsedate_to_datetime(text).timestamp() - now)
+        return email.utils.parsedate_to_datetime(text).timestamp() if text else None
     except (ValueError, TypeError, IndexError, OverflowError):
+        return None
+
+
+def parse_iso_time(text: str) -> float | None:
+    """Return the UTC epoch seconds of an ISO 8601 time; None when it is none, or names no zone.
+
+    Not `datetime.fromisoformat`, which knows neither ``Z`` nor every number of digits before Python 3.11.
+    """
+    match = _ISO_TIME.fullmatch(text)
+    if match is None:
+        return None
+    *moment, second, fraction, _, sign, zone_hours, zone_minutes = match.groups()
+    offset = timedelta(hours=int(zone_hours or 0), minutes=int(zone_minutes or 0))
+    try:
+        zone = timezone(-offset if sign == "-" else offset)
+        year, month, day, hour, minute = map(int, moment)
+        whole = datetime(year, month, day, hour, minute, int(second or 0), tzinfo=zone)
+        return whole.timestamp() + float(f"0.{fraction or 0}")
+    except (ValueError, OverflowError):
         return None
 
 

@@ -39,7 +39,8 @@ webhook_delivery = Table(
     Column("event_digest", String(64)),
     Column("event_id", String(255)),
     Column("event_type", String(255)),
-    # `announced`: DAGs were told; `stored`: no DAG uses the asset; `ignored`: of a type that starts nothing.
+    # `announced`: DAGs were told; `stored`: no DAG uses the asset; `ignored`: of a type that starts nothing;
+    # `handshake`: the payload is the secret that the service signs with.
     Column("outcome", String(16), nullable=False),
     # Encrypted: the payload; see webhook_store.py.
     Column("sealed", _LONG_TEXT),

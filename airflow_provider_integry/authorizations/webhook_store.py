@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import hmac
 import json
 import secrets as random_secrets
 from collections.abc import Callable
@@ -17,12 +18,13 @@ from airflow_provider_integry.authorizations.database_errors import database_err
 from airflow_provider_integry.authorizations.tables import epoch_now
 from airflow_provider_integry.authorizations.trigger_tables import webhook as table
 from airflow_provider_integry.authorizations.trigger_tables import webhook_delivery as deliveries
+from airflow_provider_integry.secret import Secret
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
     from sqlalchemy.orm import Session
 
-Outcome = Literal["announced", "stored", "ignored"]
+Outcome = Literal["announced", "stored", "ignored", "handshake"]
 _DAY_S = 86_400.0
 MAX_REMOVED = 1000
 
@@ -156,6 +158,37 @@ class WebhookStore:
             connection.execute(delete(deliveries).where(deliveries.c.webhook_id == webhook_id))
             connection.execute(delete(table).where(table.c.id == webhook_id))
 
+    def keep_handshake(self, webhook_id: str, secret: Secret) -> bool:
+        """Keep the secret that a service has sent; return whether it is the one that is kept.
+
+        It is a delivery like others, the first one, of which there can be one for each webhook.
+
+        Raises:
+            StoreError: It cannot be written.
+        """
+        digest = hashlib.sha256(b"handshake").hexdigest()
+        new = NewDelivery(make_id(), webhook_id, digest, None, None, None, secret.reveal(), 0)
+        try:
+            with database_errors(), self._get_engine().begin() as connection:
+                record(connection, new, "handshake")
+        except DuplicateDeliveryError:
+            kept = self.read_handshake(webhook_id)
+            return kept is not None and hmac.compare_digest(kept.reveal(), secret.reveal())
+        return True
+
+    def read_handshake(self, webhook_id: str) -> Secret | None:
+        """Return the secret that a service has sent; None where it has sent none.
+
+        Raises:
+            UnreadableGrantError: It cannot be decrypted.
+        """
+        query = select(deliveries.c.id, deliveries.c.sealed).where(
+            deliveries.c.webhook_id == webhook_id, deliveries.c.outcome == "handshake"
+        )
+        with database_errors(), self._get_engine().connect() as connection:
+            row = connection.execute(query).first()
+        return Secret(unseal_data(row[1], f"delivery-{row[0]}")["payload"]) if row else None
+
     def read_payload(self, webhook_id: str, delivery_id: str) -> Any:
         """Return the payload of a delivery.
 
@@ -163,7 +196,11 @@ class WebhookStore:
             KeyError: There is no such delivery of this webhook, or it is no longer kept.
             UnreadableGrantError: It cannot be decrypted.
         """
-        query = select(deliveries.c.sealed).where(deliveries.c.id == delivery_id, deliveries.c.webhook_id == webhook_id)
+        query = select(deliveries.c.sealed).where(
+            deliveries.c.id == delivery_id,
+            deliveries.c.webhook_id == webhook_id,
+            deliveries.c.outcome != "handshake",
+        )
         with database_errors(), self._get_engine().connect() as connection:
             sealed = connection.scalar(query)
         if sealed is None:
@@ -175,7 +212,9 @@ class WebhookStore:
         limit = epoch_now() - literal(days * _DAY_S, Double)
         with database_errors(), self._get_engine().begin() as connection:
             old = connection.scalars(
-                select(deliveries.c.id).where(deliveries.c.received_at < limit).limit(MAX_REMOVED)
+                select(deliveries.c.id)
+                .where(deliveries.c.received_at < limit, deliveries.c.outcome != "handshake")
+                .limit(MAX_REMOVED)
             ).all()
             if old:
                 connection.execute(delete(deliveries).where(deliveries.c.id.in_(old)))

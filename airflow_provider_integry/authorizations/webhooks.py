@@ -10,13 +10,14 @@ import json
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
 from airflow_provider_integry import config
-from airflow_provider_integry.auth.webhook_signatures import Delivery, Rule, WebhookRefusal, verify
+from airflow_provider_integry.auth.webhook_keys import AnyRule, JwtRule, PublicKeyRule, verify_any
+from airflow_provider_integry.auth.webhook_signatures import Delivery, WebhookRefusal
 from airflow_provider_integry.authorizations import metrics
 from airflow_provider_integry.authorizations.airflow_store import read_settings, team_of
 from airflow_provider_integry.authorizations.api_target import load_connector_of
@@ -39,6 +40,7 @@ from airflow_provider_integry.errors import (
     StoreUnavailableError,
     UnknownActivityError,
 )
+from airflow_provider_integry.secret import Secret
 from airflow_provider_integry.settings import ConnectionSettings
 
 if TYPE_CHECKING:
@@ -50,6 +52,8 @@ log = logging.getLogger(__name__)
 LIFE_S = 5.0
 MAX_KNOWN = 1000
 _CLEAN_EVERY_S = 600.0
+# A webhook that is older than this takes no secret from whoever calls it first.
+HANDSHAKE_S = 3600.0
 # SQLite has one writer.
 _TRIES, _PAUSE_S = 3, 0.3
 
@@ -74,10 +78,17 @@ class Receipt(NamedTuple):
 
 
 class Answered(NamedTuple):
-    """The answer to a challenge."""
+    """The answer to a challenge or a handshake; without a content type it has no body.
 
-    content_type: str
+    Attributes:
+        content_type: Media type.
+        body: The text.
+        headers: Further headers.
+    """
+
+    content_type: str | None
     body: str
+    headers: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +106,7 @@ class OpenWebhook:
     row: WebhookRow
     settings: ConnectionSettings
     spec: Webhook
-    rule: Rule
+    rule: AnyRule
     until: float
 
 
@@ -136,7 +147,7 @@ class WebhookDesk:
         return found
 
     def receive(self, webhook: OpenWebhook, delivery: Delivery) -> Receipt | Answered:
-        """Take a delivery, or answer a challenge.
+        """Take a delivery, or answer a challenge or a handshake.
 
         Raises:
             StoreError: It could not be kept; the service is to try again.
@@ -144,24 +155,56 @@ class WebhookDesk:
         # Lazy for start-up cost: pydantic models.
         from airflow_provider_integry.connectors.deliveries import answer_challenge, find_challenge, read_delivery
 
-        secrets, spec = webhook.settings.webhook.secrets, webhook.spec
+        spec = webhook.spec
         try:
+            if (greeted := self._greet(webhook, delivery)) is not None:
+                return greeted
+            secrets = self._secrets(webhook)
             challenge = find_challenge(spec, delivery)
             if challenge is not None:
                 if spec.challenge is not None and spec.challenge.signed:
-                    verify(delivery, webhook.rule, secrets, self._clock())
+                    verify_any(delivery, webhook.rule, secrets, self._clock())
                 reply = answer_challenge(spec, delivery, challenge, secrets)
-                return Answered(reply.content_type, reply.body)
+                return Answered(*astuple(reply))
             if delivery.method != "POST":
                 return Receipt(405, "refused", "Deliveries come by POST.")
-            verified = verify(delivery, webhook.rule, secrets, self._clock())
+            verified = verify_any(delivery, webhook.rule, secrets, self._clock())
             event = read_delivery(spec, delivery)
             return self._take(webhook, delivery, event, verified.content_digest)
         except WebhookRefusal as refusal:
             metrics.count(f"webhook.refused.{refusal.reason}")
             log.warning("A delivery to webhook %s was refused: %s.", _name(webhook.row), refusal.sentence)
-            status = 400 if refusal.reason == "unreadable" else 401
+            status = _REFUSALS.get(refusal.reason, 401)
             return Receipt(status, "refused", f"The delivery is refused: {refusal.sentence}.")
+
+    def _greet(self, webhook: OpenWebhook, delivery: Delivery) -> Answered | None:
+        """Take the secret that a service sends before its first delivery; None where it is something else.
+
+        Raises:
+            WebhookRefusal: It is nothing that is kept as a secret, too late, or not the first.
+            StoreError: It could not be kept.
+        """
+        # Lazy for start-up cost, as above.
+        from airflow_provider_integry.connectors.deliveries import answer_handshake, find_handshake
+
+        secret = find_handshake(webhook.spec, delivery)
+        if secret is None:
+            return None
+        is_late = self._clock() - webhook.row.created_at > HANDSHAKE_S
+        if is_late and self._store.read_handshake(webhook.row.id) is None:
+            raise WebhookRefusal("handshake", "it comes more than an hour after its URL was made; make a new URL")
+        if not self._store.keep_handshake(webhook.row.id, secret):
+            raise WebhookRefusal("handshake", "another handshake came before it; make a new URL")
+        log.info("Webhook %s has its secret: the service has made itself known.", _name(webhook.row))
+        return Answered(*astuple(answer_handshake(webhook.spec, secret)))
+
+    def _secrets(self, webhook: OpenWebhook) -> tuple[Secret, ...]:
+        """Return what deliveries may be verified with; one from a handshake is never older than the database's."""
+        own = webhook.settings.webhook.secrets
+        if webhook.spec.handshake is None:
+            return own
+        kept = self._store.read_handshake(webhook.row.id)
+        return own if kept is None else (kept, *own)
 
     def _take(self, webhook: OpenWebhook, delivery: Delivery, event: WebhookEvent, content_digest: str) -> Receipt:
         spec = webhook.spec
@@ -213,8 +256,9 @@ class WebhookDesk:
         self._store.remove_old(config.webhook_days())
 
 
-_WORDS: dict[Outcome, str] = {"announced": "accepted", "stored": "stored", "ignored": "ignored"}
-_SENTENCES: dict[Outcome, str] = {
+_REFUSALS = {"unreadable": 400, "handshake": 409}
+_WORDS: dict[str, str] = {"announced": "accepted", "stored": "stored", "ignored": "ignored"}
+_SENTENCES: dict[str, str] = {
     "announced": "The delivery is stored, and the DAGs that wait for it were told.",
     "stored": "The delivery is stored. No DAG uses this webhook's asset, so nothing is started.",
     "ignored": "The delivery is of a type that starts nothing.",
@@ -241,7 +285,7 @@ def build_extra(webhook: OpenWebhook, new: NewDelivery, now: float) -> dict[str,
     return extra
 
 
-def find_webhook(settings: ConnectionSettings, activity: str) -> tuple[Webhook, Rule]:
+def find_webhook(settings: ConnectionSettings, activity: str) -> tuple[Webhook, AnyRule]:
     """Return a trigger of a connection's connector, and what verifies its deliveries. Reads a file.
 
     Raises:
@@ -255,15 +299,20 @@ def find_webhook(settings: ConnectionSettings, activity: str) -> tuple[Webhook, 
     if not settings.connector:
         problem = "is empty, and needed for webhooks; give a connector's name or path"
         raise MissingFieldError(settings.conn_id, "connector", problem)
-    if not settings.webhook.secrets:
-        problem = "is empty, and needed to verify webhooks; fill in what the service signs or sends them with"
-        raise MissingFieldError(settings.conn_id, "webhook_secret", problem)
     connector = load_connector_of(settings, settings.connector)
     found = connector.activities.get(activity)
     if not isinstance(found, Webhook):
         known = sorted(name for name, one in connector.activities.items() if isinstance(one, Webhook))
         raise UnknownActivityError(connector.name, activity, known)
-    return found, build_rule(found.verify)
+    rule = build_rule(found.verify)
+    has_key = isinstance(rule, PublicKeyRule | JwtRule) and rule.public_key is not None
+    if not settings.webhook.secrets and not has_key and found.handshake is None:
+        is_public = isinstance(rule, PublicKeyRule) or (isinstance(rule, JwtRule) and rule.algorithm[:2] != "HS")
+        what = "the service's public key" if is_public else "what the service signs or sends them with"
+        raise MissingFieldError(
+            settings.conn_id, "webhook_secret", f"is empty, and needed to verify webhooks; fill in {what}"
+        )
+    return found, rule
 
 
 def _read_settings(row: WebhookRow) -> ConnectionSettings:

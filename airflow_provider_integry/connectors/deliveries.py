@@ -17,9 +17,9 @@ from urllib.parse import parse_qsl
 import msgspec
 from pydantic import JsonValue
 
+from airflow_provider_integry.auth.webhook_keys import AnyRule
 from airflow_provider_integry.auth.webhook_signatures import (
     Delivery,
-    Rule,
     TokenRule,
     WebhookRefusal,
     encode_signature,
@@ -27,14 +27,8 @@ from airflow_provider_integry.auth.webhook_signatures import (
 )
 from airflow_provider_integry.auth.wire import find_header
 from airflow_provider_integry.connectors.expressions import search
-from airflow_provider_integry.connectors.triggers import (
-    BasicVerification,
-    Challenge,
-    EventField,
-    HmacVerification,
-    TokenVerification,
-    Webhook,
-)
+from airflow_provider_integry.connectors.triggers import Challenge, EventField, Webhook
+from airflow_provider_integry.connectors.verifications import HmacVerification, TokenVerification, Verification
 from airflow_provider_integry.secret import Secret
 
 MAX_TEXT = 255
@@ -43,6 +37,7 @@ MAX_FORM_FIELDS = 1000
 # challenge is never a signed delivery.
 _CHALLENGE = re.compile(r"[A-Za-z0-9 ._~:+/-]{1,1024}={0,2}")
 _SIGNED_CHALLENGE = re.compile(r"[A-Za-z0-9._~+/-]{1,512}={0,2}")
+_HANDSHAKE = re.compile(r"[A-Za-z0-9._~+/=-]{16,255}")
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -51,12 +46,14 @@ class Reply:
     """What a challenge is answered with.
 
     Attributes:
-        content_type: Media type.
+        content_type: Media type; None where there is no body.
         body: The text.
+        headers: Further headers.
     """
 
-    content_type: str
+    content_type: str | None
     body: str
+    headers: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +73,7 @@ class WebhookEvent:
     payload: JsonValue
 
 
-def build_rule(verification: HmacVerification | TokenVerification | BasicVerification) -> Rule:
+def build_rule(verification: Verification) -> AnyRule:
     """Return what verifies deliveries."""
     if not isinstance(verification, TokenVerification):
         return verification.rule
@@ -86,7 +83,29 @@ def build_rule(verification: HmacVerification | TokenVerification | BasicVerific
     return TokenRule("body", name, find=lambda body: _find_texts(body, name))
 
 
-def find_challenge(webhook: Webhook, delivery: Delivery) -> str | None:
+def find_handshake(webhook: Webhook, delivery: Delivery) -> Secret | None:
+    """Return the secret that the service sends before it signs anything with it; None where it is a delivery.
+
+    Raises:
+        WebhookRefusal: It is nothing that is kept as a secret.
+    """
+    if webhook.handshake is None or delivery.method != "POST":
+        return None
+    value = delivery.header(webhook.handshake.header)
+    if value is None:
+        return None
+    if not _HANDSHAKE.fullmatch(value):
+        raise WebhookRefusal("unreadable", "its secret is too short or too long, or holds characters of no secret")
+    return Secret(value)
+
+
+def answer_handshake(webhook: Webhook, secret: Secret) -> Reply:
+    """Return what a handshake is answered with: the same secret in the same header."""
+    assert webhook.handshake is not None
+    return Reply(None, "", ((webhook.handshake.header, secret.reveal()),))
+
+
+def find_challenge(webhook: Webhook, delivery: Delivery) -> str | int | None:
     """Return the challenge in a request; None where it is a delivery.
 
     Raises:
@@ -99,12 +118,12 @@ def find_challenge(webhook: Webhook, delivery: Delivery) -> str | None:
     if value is None:
         return None
     allowed = _SIGNED_CHALLENGE if challenge.hmac else _CHALLENGE
-    if not allowed.fullmatch(value):
+    if isinstance(value, str) and not allowed.fullmatch(value):
         raise WebhookRefusal("unreadable", "its challenge holds characters that are not repeated, or is too long")
     return value
 
 
-def answer_challenge(webhook: Webhook, delivery: Delivery, value: str, secrets: Sequence[Secret]) -> Reply:
+def answer_challenge(webhook: Webhook, delivery: Delivery, value: str | int, secrets: Sequence[Secret]) -> Reply:
     """Return what a challenge is answered with.
 
     Args:
@@ -123,10 +142,12 @@ def answer_challenge(webhook: Webhook, delivery: Delivery, value: str, secrets: 
         fits = [hmac.compare_digest(given, secret.reveal().encode()) for secret in secrets]
         if not any(fits):
             raise WebhookRefusal("token", "its challenge does not carry the webhook secret")
-    answer = _sign_challenge(webhook, challenge, value, secrets) if challenge.hmac else value
+    if challenge.answer == "empty":
+        return Reply(None, "")
+    answer = _sign_challenge(webhook, challenge, str(value), secrets) if challenge.hmac else value
     if challenge.answer == "text":
-        return Reply("text/plain", answer)
-    found = {challenge.echo_key: value} if challenge.echo_key else {}
+        return Reply("text/plain", str(answer))
+    found: dict[str, str | int] = {challenge.echo_key: value} if challenge.echo_key else {}
     return Reply("application/json", json.dumps({**found, challenge.answer_key: answer}))
 
 
@@ -177,7 +198,7 @@ def _parse_form(body: bytes) -> JsonValue:
     return {name: values[0] if len(values) == 1 else values for name, values in found.items()}
 
 
-def _challenge_value(challenge: Challenge, delivery: Delivery) -> str | None:
+def _challenge_value(challenge: Challenge, delivery: Delivery) -> str | int | None:
     if challenge.place == "query":
         return delivery.parameter(challenge.name)
     if challenge.place == "header":
@@ -189,7 +210,8 @@ def _challenge_value(challenge: Challenge, delivery: Delivery) -> str | None:
     if _search(challenge.when or "", body) is not True:
         return None
     value = _search(challenge.name, body)
-    return value if isinstance(value, str) else None
+    is_number = isinstance(value, int) and not isinstance(value, bool) and not challenge.hmac
+    return value if isinstance(value, str) or is_number else None  # type: ignore[return-value]
 
 
 def _sign_challenge(webhook: Webhook, challenge: Challenge, value: str, secrets: Sequence[Secret]) -> str:

@@ -20,6 +20,7 @@ class Judgement:
         is_throttled: Patience; the API has not acted.
         is_passing: Another try, where that does no harm.
         is_failure: Whether it is an error at all.
+        told: The vendor's code and message, in short, of an error whose status is a success.
         retry_after_s: Seconds until another try, where a header of the API's own says so.
         pause_s: Seconds to wait before the next request after a success.
     """
@@ -28,6 +29,7 @@ class Judgement:
     is_throttled: bool = False
     is_passing: bool = False
     is_failure: bool = False
+    told: str = ""
     retry_after_s: float | None = None
     pause_s: float = 0.0
 
@@ -77,5 +79,6 @@ class Judge:
             found.is_throttled,
             found.is_passing,
             is_failure=True,
+            told=": ".join(filter(None, (found.code, found.message))) if 200 <= status < 300 else "",
             retry_after_s=read_reset(limits, header, now) if found.is_throttled else None,
         )

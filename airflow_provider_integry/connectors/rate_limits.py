@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import email.utils
 from collections.abc import Callable
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import BeforeValidator, Field, StrictInt, StrictStr, model_validator
 
+from airflow_provider_integry.auth.wire import parse_http_date, parse_iso_time
 from airflow_provider_integry.connectors.model import SpecModel, header_name_problem, problem
 
-ResetUnit = Literal["seconds", "epoch_s", "epoch_ms", "date"]
+ResetUnit = Literal["seconds", "ms", "epoch_s", "epoch_ms", "date", "iso"]
 Policy = Literal["backoff", "integry"]
 # Integry's waits after a 429 in seconds; the last one again and again.
 INTEGRY_WAITS_S = (60.0, 120.0, 240.0, 480.0, 960.0, 1800.0)
@@ -36,7 +36,8 @@ class Limits(SpecModel):
         concurrency: Most requests at the same time.
         remaining_header: Header that tells how many requests are left.
         reset_header: Header that tells when there will be more.
-        reset_unit: What it holds: seconds from now, UTC epoch seconds or milliseconds, or an HTTP date.
+        reset_unit: What it holds: `seconds` or `ms` from now, UTC epoch seconds (`epoch_s`) or milliseconds
+            (`epoch_ms`), an HTTP date (`date`), or an ISO 8601 time with its zone (`iso`).
         policy: How long to wait after a 429 that does not say: `backoff` (half a second, doubled each time, at
             random below that) or `integry` (1, 2, 4, 8, 16, 30 minutes, then every 30, for 36 hours).
     """
@@ -60,7 +61,7 @@ class Limits(SpecModel):
             if getattr(self, name) is not None and getattr(self, other) is None:
                 raise problem((name,), f"needs '{other}': requests: 5 and per_s: 1 are five in any second")
         if self.reset_header is not None and self.reset_unit is None:
-            raise problem(("reset_header",), "needs 'reset_unit': seconds, epoch_s, epoch_ms or date")
+            raise problem(("reset_header",), f"needs 'reset_unit': {', '.join(get_args(ResetUnit))}")
         if self.reset_unit is not None and self.reset_header is None:
             raise problem(("reset_unit",), "needs 'reset_header'")
         if self.remaining_header is not None and self.reset_header is None:
@@ -87,12 +88,13 @@ def read_reset(limits: Limits, header: Callable[[str], str | None], now: float) 
         now: Current time, UTC epoch seconds.
     """
     text = (header(limits.reset_header) or "").strip() if limits.reset_header else ""
-    at = _date(text) if limits.reset_unit == "date" else _number(text)
+    unit = limits.reset_unit or "seconds"
+    at = _READERS.get(unit, _number)(text)
     if at is None:
         return None
-    if limits.reset_unit == "epoch_ms":
+    if unit in ("ms", "epoch_ms"):
         at /= 1000
-    left_s = at if limits.reset_unit == "seconds" else at - now
+    left_s = at if unit in ("seconds", "ms") else at - now
     return max(0.0, left_s) if left_s <= _FAR_S else None
 
 
@@ -113,8 +115,4 @@ def _number(text: str) -> float | None:
     return float(text) if digits.isascii() and digits.isdigit() and len(text) <= 20 else None
 
 
-def _date(text: str) -> float | None:
-    try:
-        return email.utils.parsedate_to_datetime(text).timestamp() if text else None
-    except (ValueError, TypeError, IndexError, OverflowError):
-        return None
+_READERS: dict[str, Callable[[str], float | None]] = {"date": parse_http_date, "iso": parse_iso_time}

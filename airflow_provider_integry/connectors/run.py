@@ -21,7 +21,7 @@ from airflow_provider_integry.connectors.answers import decode
 from airflow_provider_integry.connectors.auto_pager import AutoPager
 from airflow_provider_integry.connectors.draft import Draft
 from airflow_provider_integry.connectors.failures import refuse_failure
-from airflow_provider_integry.connectors.idempotency import Idempotency
+from airflow_provider_integry.connectors.idempotency import Idempotency, can_carry, carry_key
 from airflow_provider_integry.connectors.keyset_pager import KeysetPager
 from airflow_provider_integry.connectors.pages import Cursor, Page
 from airflow_provider_integry.connectors.paginate import asked_of_answers, build_pager
@@ -77,10 +77,8 @@ class ActivityCall:
         self._records = 0
         self._errors = self._activity.errors or connector.errors
         self._limits = self._activity.limits or connector.limits
-        self._idempotency = None
-        if isinstance(self._activity, Action):
-            self._idempotency = self._activity.idempotency or connector.idempotency
         draft = build_draft(connector, activity_name, inputs, base_url=base_url)
+        self._idempotency = self._choose_idempotency(connector, draft)
         paging = self._activity.paging if isinstance(self._activity, Query) else NoPaging()
         self._pager = build_pager(activity_name, paging, cursor)
         self._max_pages = 1 if isinstance(paging, NoPaging) else paging.max_pages
@@ -132,6 +130,21 @@ class ActivityCall:
     def idempotency(self) -> Idempotency | None:
         """How the API recognises a repeated request; None for queries, and where nothing is declared."""
         return self._idempotency
+
+    def carry_key(self, key: str) -> str | None:
+        """Send the request with a key, by which the API knows it again; call it before anything is sent.
+
+        Args:
+            key: The key; one that the inputs have put in its place stays.
+        Returns:
+            The key that is sent; None where the API takes none.
+        """
+        spec = self._idempotency
+        if spec is None or not spec.takes_key or self._request is None:
+            return None
+        self._draft, sent = carry_key(spec, self._draft, key)
+        self._request = self._draft.build()
+        return sent
 
     @property
     def pages(self) -> int:
@@ -195,6 +208,11 @@ class ActivityCall:
         self._request = None if following is None else following.build()
         self._draft = following or self._draft
         return kept
+
+    def _choose_idempotency(self, connector: Connector, draft: Draft) -> Idempotency | None:
+        """Return what is declared for this request; a key in the body is not for those that have none."""
+        found = (self._activity.idempotency or connector.idempotency) if isinstance(self._activity, Action) else None
+        return found if found is None or found.repeatable or can_carry(found, draft) else None
 
     def _cut(self, records: list[Any]) -> list[Any]:
         """Return the records up to the caller's limit."""

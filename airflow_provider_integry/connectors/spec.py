@@ -23,7 +23,7 @@ from airflow_provider_integry.connectors.checks import (
     check_placeholders,
     check_wire_names,
 )
-from airflow_provider_integry.connectors.idempotency import Idempotency
+from airflow_provider_integry.connectors.idempotency import Idempotency, may_carry_in_body
 from airflow_provider_integry.connectors.inputs import Input
 from airflow_provider_integry.connectors.model import (
     IDENTIFIER_RULE,
@@ -151,6 +151,9 @@ class Action(_Activity):
         if self.answer == "csv":
             raise problem(("answer",), "is 'csv', whose records only a query gives; write 'kind: query'")
         _check_bodiless(self.method, self.inputs)
+        spec = self.idempotency
+        if spec is not None and spec.body is not None and not may_carry_in_body(self.method, self.body_format):
+            raise problem(("idempotency", "body"), f"is for JSON and forms, but this {self.method} request has neither")
         return self
 
 

@@ -71,7 +71,7 @@ class RunsActivities:
             activity: Name of an activity of the connector.
             inputs: Its inputs.
             idempotency_key: What the API is to recognise this action by when it is run again; only where the
-                connector declares a header for it.
+                connector declares a place for it.
         Returns:
             Action: the output. Query: list of all records of all pages.
         Raises:
@@ -102,7 +102,7 @@ class RunsActivities:
             activity: Name of an activity of the connector.
             inputs: Its inputs.
             idempotency_key: As for `run`.
-            task_key: The same, for where nobody has chosen one and the connector declares a header.
+            task_key: The same, for where nobody has chosen one and the connector declares a place for it.
             patience: How long the call waits for the API's limits; None for as long as one request may take.
             options: Further arguments of `connectors.run.ActivityCall`: limits, and how records are given.
         """
@@ -158,20 +158,23 @@ class RunsActivities:
 
     def pages(self, call: ActivityCall) -> Generator[Any, None, None]:
         """Run a call and give what each answer holds: a page of records, or the one output."""
+        # First, as it puts a key on the request.
+        own = self.sending_of(call)
         try:
             while (request := call.request) is not None:
                 yield self._receive(call, self._send(request, call))
         finally:
-            self.sending_of(call).close()
+            own.close()
 
     async def apages(self, call: ActivityCall) -> AsyncGenerator[Any, None]:
         """Do what `pages` does, without blocking the event loop."""
+        own = self.sending_of(call)
         async with self.get_async_conn() as session:
             try:
                 while (request := call.request) is not None:
                     yield self._receive(call, await self._asend(session, request, call))
             finally:
-                await self.sending_of(call).aclose()
+                await own.aclose()
 
     def _send(
         self, request: HttpRequest, call: ActivityCall | None = None, manner: Manner | None = None
@@ -181,7 +184,7 @@ class RunsActivities:
 
         own = self.sending_of(call) if call is not None else None
         if own is not None:
-            request, manner = own.mark(request), own.manner
+            manner = own.manner
         headers = dict(request.headers)
         try:
             with sending(manner) if manner else nullcontext():
@@ -196,7 +199,6 @@ class RunsActivities:
         from airflow_provider_integry.transport.aio import read_response
 
         own = self.sending_of(call)
-        request = own.mark(request)
         headers = dict(request.headers)
         try:
             response = await session.request(
@@ -215,10 +217,9 @@ class RunsActivities:
         """
         from airflow_provider_integry.transport.sync import sending, to_response
 
+        own = self.sending_of(call)
         request = call.request
         assert request is not None, "the call is complete"
-        own = self.sending_of(call)
-        request = own.mark(request)
         headers = dict(request.headers)
         try:
             with sending(own.manner):

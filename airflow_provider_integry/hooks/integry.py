@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from airflow_provider_integry.auth.source import CredentialSource
     from airflow_provider_integry.authorizations.entered_source import EnteredSupply
     from airflow_provider_integry.connectors import Connector
+    from airflow_provider_integry.connectors.judgement import Judge
     from airflow_provider_integry.transport.aio import IntegryAsyncSession
     from airflow_provider_integry.transport.guard import HostGuard
     from airflow_provider_integry.transport.sync import IntegrySession
@@ -122,7 +123,12 @@ class IntegryHook(TellsReadiness, BaseHook):
             usable = self._usable()
             base_url = self._base_url(usable)
             self._session = IntegrySession(
-                self._source(usable), self._guard(usable, base_url), base_url, usable.transport, dict(usable.headers)
+                self._source(usable),
+                self._guard(usable, base_url),
+                base_url,
+                usable.transport,
+                dict(usable.headers),
+                self._judge(),
             )
         return self._session
 
@@ -135,8 +141,9 @@ class IntegryHook(TellsReadiness, BaseHook):
         usable = await self._ausable()
         # A connector is a file: reading it would block the loop.
         base_url = await asyncio.to_thread(self._base_url, usable)
+        guard, headers = self._guard(usable, base_url), dict(usable.headers)
         async with IntegryAsyncSession(
-            self._source(usable), self._guard(usable, base_url), base_url, usable.transport, dict(usable.headers)
+            self._source(usable), guard, base_url, usable.transport, headers, self._judge()
         ) as session:
             yield session
 
@@ -282,6 +289,16 @@ class IntegryHook(TellsReadiness, BaseHook):
             problem = "is empty, and there is no connector that knows it; fill in 'Base URL', https://api.example.com"
             raise MissingFieldError(self.settings.conn_id, "host", problem)
         return base_url
+
+    def _judge(self) -> Judge | None:
+        """Return what says what answers mean, as the connector declares it; None where it declares nothing."""
+        # Lazy for start-up cost, as above.
+        from airflow_provider_integry.connectors.judgement import Judge
+
+        found = self.connector if self._has_connector() else None
+        if found is None or (found.errors is None and found.limits is None):
+            return None
+        return Judge(found.errors, found.limits)
 
     def _guard(self, usable: ConnectionSettings, base_url: str) -> HostGuard:
         # Lazy for start-up cost, as above.

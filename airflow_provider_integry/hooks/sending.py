@@ -50,7 +50,7 @@ class Sending:
         patience: How long it waits for limits.
         gate: Lets its requests through; None where nothing is limited.
     Raises:
-        InvalidInputError: A key was given that cannot be sent, or to an activity that has no header for it.
+        InvalidInputError: A key was given that cannot be sent, or to an activity that has no place for it.
     """
 
     def __init__(
@@ -64,8 +64,8 @@ class Sending:
     ) -> None:
         self._call = call
         self._gate = gate
-        self._header = call.idempotency.header if call.idempotency else None
-        if key is not None and self._header is None:
+        takes_key = call.idempotency is not None and call.idempotency.takes_key
+        if key is not None and not takes_key:
             raise _refuse_key(call)
         self._key = check_key(call.name, key) if key is not None else task_key
         patience = patience or Patience()
@@ -83,7 +83,9 @@ class Sending:
             throttled=patience.throttled,
         )
         # Without a key of the caller's, requests of this call at least are recognised among each other.
-        self._sent_key = (self._key or str(uuid4())) if self._header else None
+        own = str(uuid4())
+        self._sent_key = call.carry_key(self._key or own)
+        self._is_known_again = self._sent_key not in (None, own)
 
     def close(self) -> None:
         """Give back what the call does not need any more."""
@@ -94,12 +96,6 @@ class Sending:
         """Do what `close` does, without blocking the event loop."""
         if self._gate is not None:
             await self._gate.aclose()
-
-    def mark(self, request: HttpRequest) -> HttpRequest:
-        """Return a request with the key, where the API takes one."""
-        if self._header is None or self._sent_key is None or request.header(self._header) is not None:
-            return request
-        return request.with_header(self._header, self._sent_key)
 
     def explain(self, error: TransportError | HttpStatusError, request: HttpRequest) -> Exception:
         """Return the error to raise: a write that may have happened has one of its own."""
@@ -114,8 +110,8 @@ class Sending:
         spec = self._call.idempotency
         if spec is not None and spec.repeatable:
             return True
-        if self._sent_key is not None and self._header is not None:
-            return self._key is not None or request.header(self._header) != self._sent_key
+        if self._sent_key is not None:
+            return self._is_known_again
         return any(request.header(name) for name in IDEMPOTENCY_HEADERS)
 
 
@@ -142,7 +138,7 @@ def build_gate(
 def _refuse_key(call: ActivityCall) -> InvalidInputError:
     """Return the error for a key that was given where none can be sent."""
     sentence = (
-        "was given, but the connector declares no header for it; add 'idempotency: {header: ...}' to the connector"
-        " or the action, as the API's documentation has it"
+        "was given, but the connector declares no place for it in this action; add 'idempotency: {header: ...}' or"
+        " 'idempotency: {body: ...}' to the connector or the action, as the API's documentation has it"
     )
     return InvalidInputError(call.name, "idempotency_key", sentence)

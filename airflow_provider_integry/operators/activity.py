@@ -52,7 +52,7 @@ class IntegryActivityOperator(ActsForEndUsers, BaseOperator):
             again after it.
         idempotency_key: What the API is to recognise this action by, when it is run again; None for one that is
             made from DAG, run, task, map index, activity, connection and end user. Only where the connector
-            declares a header for it. (templated)
+            declares a place for it, in a header or the body. (templated)
         new_key_on_clear: Whether a task that somebody clears acts anew, with a new key.
         kwargs: Arguments of `BaseOperator`.
     Returns:

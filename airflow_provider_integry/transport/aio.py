@@ -21,6 +21,7 @@ from airflow_provider_integry.auth.apply import apply
 from airflow_provider_integry.auth.credentials import carriers_of
 from airflow_provider_integry.auth.source import CredentialSource, Issued
 from airflow_provider_integry.auth.wire import HttpRequest, HttpResponse, parse_retry_after, redact_url
+from airflow_provider_integry.connectors.judgement import Judge
 from airflow_provider_integry.errors import (
     RedirectRefusedError,
     RequestTimeoutError,
@@ -30,6 +31,7 @@ from airflow_provider_integry.errors import (
 from airflow_provider_integry.settings import TransportSettings
 from airflow_provider_integry.transport.aio_bodies import encode_body, merge_headers
 from airflow_provider_integry.transport.aio_connector import build_connector, translate
+from airflow_provider_integry.transport.failed_answers import amark_failed
 from airflow_provider_integry.transport.guard import HostGuard
 from airflow_provider_integry.transport.limits import (
     IDEMPOTENCY_HEADERS,
@@ -82,6 +84,7 @@ class IntegryAsyncSession:
         base_url: Base URL; None when the connection has none.
         settings: Timeouts, retries, proxy, certificates.
         headers: Static headers of every request.
+        judge: Says what answers mean to requests of no activity; None for their status alone.
     """
 
     def __init__(
@@ -91,11 +94,13 @@ class IntegryAsyncSession:
         base_url: str | None,
         settings: TransportSettings,
         headers: Mapping[str, str] | None = None,
+        judge: Judge | None = None,
     ) -> None:
         self.base_url = base_url
         self._source = source
         self._guard = guard
         self._settings = settings
+        self._judge = judge
         self._headers = {"User-Agent": settings.user_agent or USER_AGENT, "Accept": "*/*", **(headers or {})}
         self._policy = RetryPolicy(max_retries=settings.max_retries, deadline_s=settings.deadline_s)
         self._client: aiohttp.ClientSession | None = None
@@ -110,7 +115,7 @@ class IntegryAsyncSession:
         if self._client is not None:
             await self._client.close()
 
-    def request(
+    def request(  # noqa: PLR0913 - most are aiohttp's own
         self,
         method: str,
         url: str,
@@ -120,6 +125,7 @@ class IntegryAsyncSession:
         data: Any = None,
         headers: Mapping[str, str] | None = None,
         allow_redirects: bool = True,
+        stream: bool = False,
         manner: Manner | None = None,
     ) -> PendingResponse:
         """Send a request.
@@ -132,14 +138,17 @@ class IntegryAsyncSession:
             data: Body to send: bytes, text, a mapping to send as a form, or anything aiohttp streams.
             headers: Headers of this request.
             allow_redirects: Whether redirects are followed.
+            stream: Whether the answer is to be read piece by piece: a success is then not looked into for what the
+                connector declares to be a failure.
             manner: How it is sent, beside what the connection says; None for nothing beside.
         Raises:
             TransportError: It did not complete.
             HostNotAllowedError: The URL leads to a host that may not have the credential.
             AuthorizationError: There is no usable credential.
         """
-        plain, stream = self._prepare(method, url, params, json, data, headers)
-        return PendingResponse(self._send(plain, stream, manner or Manner(), follow=allow_redirects))
+        plain, body = self._prepare(method, url, params, json, data, headers)
+        manner = manner or Manner(judge=self._judge, is_streamed=stream)
+        return PendingResponse(self._send(plain, body, manner, follow=allow_redirects))
 
     get = partialmethod(request, "GET")
     post = partialmethod(request, "POST")
@@ -261,6 +270,7 @@ class IntegryAsyncSession:
             is_expired = await self._is_expired(response)
             status = response.status
             judged = manner.learn(status, response.headers.get, await self._read(response, manner))
+            amark_failed(response, judged)
         except (aiohttp.ClientError, asyncio.TimeoutError, OSError) as caught:
             spent_s = time.monotonic() - started
             failure, error = translate(caught, request.url, spent_s)
@@ -292,6 +302,9 @@ class IntegryAsyncSession:
         """Return what judging an answer takes; `response` keeps it for its `read`."""
         # Behind a gate a request is over when its answer is there.
         is_wanted = manner.is_read or manner.gate is not None or manner.needs_body(response.status)
+        if manner.is_streamed and response.ok:
+            # It is its reader's.
+            return b""
         return await response.read() if is_wanted else b""
 
     async def _transmit(self, request: HttpRequest, ends_at: float) -> aiohttp.ClientResponse:

@@ -49,6 +49,8 @@ class Manner:
         gate: Lets requests through; None where nothing is limited.
         is_read: Whether an answer is read to its end at once, so that one that breaks off is tried again, or known
             to be in doubt; sync sessions do that anyway.
+        is_streamed: Whether a success is left unread in async sessions, for whoever asked; sync ones know by
+            themselves.
         is_repeatable: Whether any request may be sent twice without harm; else its method and headers decide.
         throttle_waits_s: Waits after answers that say "too many requests" and not for how long; empty for the
             session's own waits.
@@ -65,6 +67,7 @@ class Manner:
     judge: Judge | None = None
     gate: Gate | None = None
     is_read: bool = False
+    is_streamed: bool = False
     is_repeatable: bool = False
     throttle_waits_s: tuple[float, ...] = ()
     max_wait_s: float | None = None

@@ -20,9 +20,11 @@ from airflow_provider_integry.auth.apply import apply
 from airflow_provider_integry.auth.credentials import Credentials, carriers_of
 from airflow_provider_integry.auth.source import CredentialSource, Issued
 from airflow_provider_integry.auth.wire import HttpRequest, HttpResponse, parse_retry_after, redact_url
+from airflow_provider_integry.connectors.judgement import Judge
 from airflow_provider_integry.errors import ResponseTooLargeError, TransportError
 from airflow_provider_integry.settings import TransportSettings
 from airflow_provider_integry.transport.certificates import check_files
+from airflow_provider_integry.transport.failed_answers import mark_failed
 from airflow_provider_integry.transport.failures import SyncRedirectRefusedError, translate
 from airflow_provider_integry.transport.guard import HostGuard, is_downgrade
 from airflow_provider_integry.transport.limits import (
@@ -107,6 +109,7 @@ class IntegrySession(requests.Session):
         base_url: Base URL; None when the connection has none.
         settings: Timeouts, retries, proxy, certificates.
         headers: Static headers of every request.
+        judge: Says what answers mean to requests of no activity; None for their status alone.
     """
 
     def __init__(
@@ -116,6 +119,7 @@ class IntegrySession(requests.Session):
         base_url: str | None,
         settings: TransportSettings,
         headers: Mapping[str, str] | None = None,
+        judge: Judge | None = None,
     ) -> None:
         super().__init__()
         configure(self, settings)
@@ -125,6 +129,7 @@ class IntegrySession(requests.Session):
         self._source = source
         self._guard = guard
         self._settings = settings
+        self._judge = judge
         self._policy = RetryPolicy(max_retries=settings.max_retries, deadline_s=settings.deadline_s)
 
     def request(self, method: str | bytes, url: str | bytes, *args: Any, **kwargs: Any) -> requests.Response:
@@ -192,7 +197,7 @@ class IntegrySession(requests.Session):
 
     def _exchange(self, request: requests.PreparedRequest, kwargs: dict[str, Any], started: float) -> requests.Response:
         """Send one request as often as `exchange` says and return the answer that stands."""
-        manner = _manner.get() or Manner()
+        manner = _manner.get() or Manner(judge=self._judge)
         conversation = exchange(
             manner.apply_to(self._policy),
             request.method or "GET",
@@ -242,6 +247,7 @@ class IntegrySession(requests.Session):
             # A stream is its reader's, unless it tells of a failure.
             is_wanted = manner.needs_body(status) and (status >= 400 or not kwargs.get("stream"))
             judged = manner.learn(status, response.headers.get, response.content if is_wanted else b"")
+            mark_failed(response, judged)
         except requests.RequestException as caught:
             spent_s = time.monotonic() - started
             failure, error = translate(caught, request.url or "", spent_s)

@@ -16,7 +16,8 @@ from airflow_provider_integry.connectors.inputs import SHORTHAND, Input
 from airflow_provider_integry.connectors.paging import Paging
 from airflow_provider_integry.connectors.rate_limits import Limits
 from airflow_provider_integry.connectors.spec import Activity, Connector, UserInfoSpec
-from airflow_provider_integry.connectors.triggers import Challenge, EventField, NewRecords, Timestamp, Verification
+from airflow_provider_integry.connectors.triggers import Challenge, EventField, Handshake, NewRecords
+from airflow_provider_integry.connectors.verifications import Timestamp, Verification
 from reference_pages.docstrings import read_entries, split_docstring, to_markdown
 from reference_pages.markdown import build_anchor, build_table, code, code_list, join
 
@@ -47,6 +48,7 @@ HEADINGS: dict[type[BaseModel], str] = {
     NewRecords: "new",
     **{model: f"Verification {kind}" for kind, model in _members(Verification).items()},
     Timestamp: "Timestamp",
+    Handshake: "handshake",
     Challenge: "Challenge",
     EventField: "Field of a delivery",
 }

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
+from html import unescape
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import requests
+from catalog.authorization import DECISION
 from catalog.service import CatalogService
 from catalog.table import ACCOUNT, Table, documented_path
 from cryptography.hazmat.primitives import serialization
@@ -18,7 +21,7 @@ from servers.oauth1_consent import give_consent
 from airflow_provider_integry.auth.oauth1_consent import OAuth1Consent
 from airflow_provider_integry.authorizations.airflow_store import local_consents, read_settings
 from airflow_provider_integry.authorizations.build_settings import build_settings
-from airflow_provider_integry.authorizations.consent import Callback, cookie_name
+from airflow_provider_integry.authorizations.consent import CALLBACK_PATH, Callback, context_of, cookie_name
 from airflow_provider_integry.authorizations.consents import Consent
 from airflow_provider_integry.authorizations.grant import AuthorizationKey
 from airflow_provider_integry.authorizations.steps import run_steps
@@ -104,32 +107,46 @@ class Play:
 
     # -- consent -----------------------------------------------------------------------------------
 
-    def connect(self) -> Consent | None:
-        """Get the account connected; return what came of a consent, where there is one."""
+    def connect(self, decision: str = "allow") -> Consent | None:
+        """Get the account connected; return what came of a consent, where there is one.
+
+        Args:
+            decision: Button of the service's consent page that is pressed, `allow` or `deny`.
+        """
         self.fill_in()
         settings = read_settings(CONN_ID)
         assert settings is not None
         if not is_brokered(settings) or not (subject := build_subject(settings, AuthorizationKey(CONN_ID))).has_consent:
             return None
+        if self.service.authorization:
+            self.service.authorization.register(f"{AIRFLOW}{CALLBACK_PATH}/{context_of(subject)}")
         begun = run_steps(local_consents().begin(subject, base_url=AIRFLOW, user="ada"))
         if isinstance(settings.auth, OAuth1Consent):
-            pairs = self._consent_oauth1(begun.url)
+            pairs = self._consent_oauth1(begun.url, decision)
             query, path = "", self.service.oauth1.callbacks[-1]
         else:
-            answer = requests.get(begun.url, timeout=10, allow_redirects=False)
-            assert answer.status_code == 302, (answer.text, self.service.refusals)
-            path, _, query = answer.headers["Location"].partition("?")
+            path, _, query = self._consent_oauth2(begun.url, decision).partition("?")
             pairs = parse_qsl(query, keep_blank_values=True)
         context = urlsplit(path).path.rpartition("/")[2]
         cookies = {cookie_name(begun.consent_id): begun.browser_key.reveal()}
         run_steps(local_consents().finish(Callback(context, query, pairs, cookies)))
         return local_consents().find(begun.consent_id)
 
-    def _consent_oauth1(self, url: str) -> list[tuple[str, str]]:
+    def _consent_oauth2(self, url: str, decision: str) -> str:
+        """Press the button on the service's page; return where the browser is sent."""
+        page = requests.get(url, timeout=10)
+        assert page.status_code == 200, (page.text, self.service.refusals)
+        form = {name: unescape(value) for name, value in re.findall(r'name="(\w+)" value="([^"]*)"', page.text)}
+        sent = {**form, "decision": decision}
+        answer = requests.post(f"{self.server.url}{DECISION}", data=sent, timeout=10, allow_redirects=False)
+        assert answer.status_code == 302, (answer.text, self.service.refusals)
+        return answer.headers["Location"]
+
+    def _consent_oauth1(self, url: str, decision: str) -> list[tuple[str, str]]:
         shown = requests.get(url, timeout=10)
         assert shown.status_code == 200, (shown.text, self.service.refusals)
         token = dict(parse_qsl(urlsplit(url).query))["oauth_token"]
-        found = give_consent(f"{self.server.url}/authorize?oauth_token={token}")
+        found = give_consent(f"{self.server.url}/authorize?oauth_token={token}", decision)
         return [(name, value) for name, values in found.items() for value in values]
 
     # -- use ---------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -59,13 +60,30 @@ class Route:
 
 @dataclass(frozen=True)
 class Failure:
-    """One documented error: what the service answers, and what must be in our words."""
+    """One documented error: what the service answers, and what must be in our words.
+
+    Attributes:
+        activity: Activity whose request is answered so.
+        status, body: The documented answer; `body` may be None where none is documented.
+        says: What must be in our error.
+        headers: Of the answer. ``{600: %Y-%m-%dT%H:%MZ}`` is the time in 600 seconds, in UTC, in this
+            form; ``epoch`` is a form too.
+        waits_s: Seconds after which the service is to be asked again, as these headers say.
+    """
 
     activity: str
     status: int
     body: Any
     says: str
     headers: dict[str, str] = field(default_factory=dict)
+    waits_s: float | None = None
+
+    def headers_at(self, now: datetime) -> dict[str, str]:
+        """Return the headers of an answer that is sent at this time."""
+        return {
+            name: re.sub(r"\{(\d+): ([^}]+)\}", lambda found: _moment(now, *found.groups()), value)
+            for name, value in self.headers.items()
+        }
 
 
 @dataclass(frozen=True)
@@ -124,6 +142,11 @@ def _read_route(activity: str | None, item: dict[str, Any]) -> Route:
     method, url = re.fullmatch(r"([A-Z]+) (\S+)", item["request"]).groups()
     rest = {key: value for key, value in item.items() if key not in ("request", "optional")}
     return Route(activity, method, url, optional=tuple(item.get("optional", ())), **rest)
+
+
+def _moment(now: datetime, in_s: str, form: str) -> str:
+    moment = now + timedelta(seconds=int(in_s))
+    return str(int(moment.timestamp())) if form == "epoch" else moment.strftime(form)
 
 
 def names() -> list[str]:

@@ -28,11 +28,24 @@ TABLES = {name: read_table(name) for name in names()}
 # Airflow's own API is played by Airflow itself in the system tests.
 ELSEWHERE = {"airflow"}
 CASES = [pytest.param(name, kind, id=f"{name}-{kind}") for name, table in TABLES.items() for kind in table.auth]
+ASKED = [
+    pytest.param(name, kind, id=f"{name}-{kind}")
+    for name, table in TABLES.items()
+    for kind, auth in table.auth.items()
+    if {"authorize", "oauth1"} & set(auth)
+]
 CONSENTS = [
     pytest.param(name, kind, id=f"{name}-{kind}")
     for name, table in TABLES.items()
     for kind, auth in table.auth.items()
     if auth.get("token", {}).get("refreshes")
+]
+# The activities are played in full with the first type of each table.
+FURTHER = [
+    pytest.param(name, kind, id=f"{name}-{kind}")
+    for name, table in TABLES.items()
+    for kind in table.auth
+    if kind != table.main_type
 ]
 ROUTES = [
     pytest.param(name, number, id=f"{name}-{route.activity}-{number}")
@@ -132,6 +145,15 @@ def test_an_account_is_connected_and_named(play, name, conn_type):
     assert (findings.account.id, findings.account.name) == (whoami["id"], whoami["name"])
 
 
+@pytest.mark.parametrize(("name", "conn_type"), ASKED)
+def test_a_no_on_the_consent_page_is_told_as_a_no(play, name, conn_type):
+    one = play(name, conn_type)
+
+    consent = one.connect("deny")
+
+    assert consent.outcome == "denied"
+
+
 @pytest.mark.parametrize(("name", "number"), ROUTES)
 def test_each_activity_sends_what_is_documented_and_returns_what_comes(play, name, number):
     table = TABLES[name]
@@ -150,6 +172,19 @@ def test_each_activity_sends_what_is_documented_and_returns_what_comes(play, nam
         assert given == route.answer
 
 
+@pytest.mark.parametrize(("name", "conn_type"), FURTHER)
+def test_activities_run_with_each_further_connection_type(play, name, conn_type):
+    table = TABLES[name]
+    activities = [route for route in table.routes if route.activity]
+    one = play(name, conn_type)
+    one.connect()
+
+    for route in (activities[0], activities[-1]):
+        one.hook().run(route.activity, route.inputs)
+
+        assert one.service.served[route.activity] >= 1
+
+
 @pytest.mark.parametrize(("name", "number"), FAILURES)
 def test_an_error_is_told_in_the_words_of_the_service(play, name, number):
     table = TABLES[name]
@@ -166,6 +201,9 @@ def test_an_error_is_told_in_the_words_of_the_service(play, name, number):
 
     assert caught.value.status == failure.status
     assert failure.says in str(caught.value)
+    if failure.waits_s is not None:
+        # A header that tells minutes alone tells up to one too few.
+        assert failure.waits_s - 75 < caught.value.retry_after_s <= failure.waits_s
 
 
 @pytest.mark.parametrize(("name", "conn_type"), CASES)
@@ -176,10 +214,7 @@ def test_a_wrong_credential_is_refused_in_the_words_of_the_service(play, name, c
     one.connect()
     wrong = {key: f"{value}x" for key, value in one.form.items() if key in table.auth[conn_type].get("wrong", ())}
     one.fill_in(**wrong)
-    one.service.forget_tokens()
-    one.service.refresh_tokens.clear()
-    one.service.is_closed = True
-    one.service.oauth1.tokens.clear()
+    one.service.close()
 
     with pytest.raises((AuthorizationError, HttpStatusError)) as caught:
         one.hook().run(route.activity, route.inputs)
@@ -199,4 +234,5 @@ def test_a_token_that_has_ended_is_renewed(play, name, conn_type):
     findings = one.hook().find(verify=True)
 
     assert (findings.readiness, one.service.refreshes) == (Readiness.READY, 1)
+    assert one.service.authorization.inner.family_revocations == 0
     assert findings.account.id == table.whoami["id"]

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import requests
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from integration.command_line import Installation
 from sqlalchemy import create_engine, text
 from sqlalchemy.pool import NullPool
@@ -56,7 +57,33 @@ activities:
     mode: webhook
     verify: {kind: hmac, header: X-Twitter-Webhooks-Signature, encoding: base64, prefix: "sha256="}
     challenge: {name: crc_token, answer: json, answer_key: response_token, hmac: true}
+  keyed:
+    kind: trigger
+    mode: webhook
+    verify:
+      kind: public_key
+      algorithm: ed25519
+      header: X-Signature-Ed25519
+      signed: "{timestamp}{body}"
+      encoding: hex
+      timestamp: {header: X-Signature-Timestamp}
+      public_key: ED25519_KEY
+    event_id: {in: body, name: id}
+    challenge: {method: POST, in: body, name: type, when: "type == `0`", signed: true, answer: empty}
+  ponged:
+    kind: trigger
+    mode: webhook
+    verify: {kind: public_key, algorithm: ed25519, header: X-Sig, encoding: hex, public_key: ED25519_KEY}
+    challenge: {method: POST, in: body, name: type, when: "type == `1`", signed: true, answer: json, answer_key: type}
+  shaken:
+    kind: trigger
+    mode: webhook
+    verify: {kind: hmac, header: X-Hook-Signature}
+    handshake: {header: X-Hook-Secret}
+    answer_replays: accept
 """
+ED25519 = Ed25519PrivateKey.generate()
+CONNECTOR = CONNECTOR.replace("ED25519_KEY", ED25519.public_key().public_bytes_raw().hex())
 SET_UP = """
 from airflow import settings
 from airflow.models import import_all_models
@@ -148,6 +175,11 @@ class Hooked(Installation):
         engine = create_engine(self.database, poolclass=NullPool)
         with engine.connect() as database:
             return list(database.execute(text(query)))
+
+    def write(self, statement: str) -> None:
+        engine = create_engine(self.database, poolclass=NullPool)
+        with engine.begin() as database:
+            database.execute(text(statement))
 
     def ask_payload(self, extra: dict[str, Any]) -> Any:
         """Return the payload of a delivery as a task gets it, which has no database."""

@@ -6,6 +6,7 @@ import asyncio
 import json
 import time
 from contextlib import suppress
+from datetime import datetime, timezone
 
 import pytest
 from airflow.sdk.exceptions import AirflowFailException, TaskDeferred
@@ -198,6 +199,8 @@ def test_the_servers_own_word_comes_before_integrys_waits(metered):
         ("seconds", lambda: "600"),
         ("epoch_s", lambda: f"{time.time() + 600:.0f}"),
         ("epoch_ms", lambda: f"{(time.time() + 600) * 1000:.0f}"),
+        ("ms", lambda: "600000"),
+        ("iso", lambda: datetime.fromtimestamp(time.time() + 600, timezone.utc).isoformat()),
         ("date", lambda: time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime(time.time() + 600))),
     ],
 )

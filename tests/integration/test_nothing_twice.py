@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import re
 from types import SimpleNamespace
+from urllib.parse import parse_qsl
 
 import pytest
 from airflow.sdk.exceptions import AirflowFailException
@@ -32,6 +35,18 @@ errors: {failed_when: "status == 'error'", code: code, expired_codes: [stale], r
 activities:
   charge: {kind: action, path: /charge}
   charge_once: {kind: action, path: /charge, idempotency: {header: Charge-Key}}
+  charge_json:
+    kind: action
+    path: /charge
+    idempotency: {body: request.key}
+    inputs: {key: {in: body, name: request.key, type: string}}
+  charge_form: {kind: action, path: /charge, body_format: form, idempotency: {body: "charge.key"}}
+  charge_parts: {kind: action, path: /charge, body_format: multipart, idempotency: {body: key}}
+  charge_lines:
+    kind: action
+    path: /charge
+    idempotency: {body: key}
+    inputs: {lines: {in: body, whole: true, type: array}}
   upsert: {kind: action, path: /upsert, idempotency: {repeatable: true}}
   replace: {kind: action, method: PUT, path: /replace}
   charge_by_input: {kind: action, path: /charge, inputs: {key: {in: header, name: Idempotency-Key, type: string}}}
@@ -75,8 +90,23 @@ def bank(answer_with, set_connection, tmp_path):
     return start
 
 
+@pytest.fixture(params=["charge_once", "charge_json", "charge_form", "charge_parts"])
+def keyed(request):
+    """Return an activity that takes a key: in a header, in JSON, in a form, in a multipart form."""
+    return request.param
+
+
 def keys(server):
-    return [one.headers["Charge-Key"] for one in server.requests]
+    """Return the keys that arrived, wherever they were."""
+    return [one.headers["Charge-Key"] or key_in_body(one.body) for one in server.requests]
+
+
+def key_in_body(body):
+    if body.startswith(b"{"):
+        return json.loads(body)["request"]["key"]
+    if body.startswith(b"--"):
+        return re.search(rb'name="key"\r\n\r\n(.*)\r\n', body)[1].decode()
+    return dict(parse_qsl(body.decode())).get("charge.key")
 
 
 # -- without a key ----------------------------------------------------------------------------------
@@ -159,36 +189,36 @@ def test_that_holds_without_any_rules_about_errors(bank, run, answer, tmp_path):
 
 
 @pytest.mark.parametrize("answer", [LOST, HALF, NEVER, Answer(500), Answer(503)])
-def test_a_write_with_a_key_is_sent_again_with_the_same_one(bank, run, answer):
+def test_a_write_with_a_key_is_sent_again_with_the_same_one(bank, run, keyed, answer):
     server = bank(answer, to_json({"id": 1}))
 
-    assert run("charge_once") == [{"id": 1}]
+    assert run(keyed) == [{"id": 1}]
     assert len(server.requests) == 2
     assert len(set(keys(server))) == 1
 
 
-def test_each_call_without_a_key_of_its_own_has_another_one(bank, run):
+def test_each_call_without_a_key_of_its_own_has_another_one(bank, run, keyed):
     server = bank(to_json({"id": 1}))
-    run("charge_once")
-    run("charge_once")
+    run(keyed)
+    run(keyed)
 
     assert len(set(keys(server))) == 2
 
 
-def test_where_the_key_dies_with_the_call_a_lost_answer_is_told(bank, run):
+def test_where_the_key_dies_with_the_call_a_lost_answer_is_told(bank, run, keyed):
     """A second run would come with another key."""
     bank(LOST, max_retries=1)
 
     with pytest.raises(OutcomeUnknownError):
-        run("charge_once")
+        run(keyed)
 
 
 @pytest.mark.parametrize(("answer", "error"), [(LOST, ConnectionBrokenError), (NEVER, RequestTimeoutError)])
-def test_with_a_key_that_stays_airflow_may_run_it_again(bank, run, answer, error):
+def test_with_a_key_that_stays_airflow_may_run_it_again(bank, run, keyed, answer, error):
     server = bank(answer, max_retries=1)
 
     with pytest.raises(error) as caught:
-        run("charge_once", idempotency_key="order 7")
+        run(keyed, idempotency_key="order 7")
     assert caught.value.retryable is True
     assert keys(server) == ["order 7"] * 2
 
@@ -200,12 +230,27 @@ def test_a_key_that_somebody_puts_into_an_input_counts(bank, run):
     assert [one.headers["Idempotency-Key"] for one in server.requests] == ["order 7"] * 2
 
 
-def test_a_key_for_an_activity_without_a_header_is_refused_before_anything_is_sent(bank, run):
+def test_a_key_that_the_inputs_put_into_its_place_stays(bank, run):
+    server = bank(LOST, to_json({"id": 1}))
+
+    assert run("charge_json", {"key": "order 7"}) == [{"id": 1}]
+    assert keys(server) == ["order 7"] * 2
+
+
+def test_a_body_that_has_no_place_for_the_key_is_not_sent_again(bank, run):
+    server = bank(LOST)
+
+    with pytest.raises(OutcomeUnknownError):
+        run("charge_lines", {"lines": [1]})
+    assert [one.body for one in server.requests] == [b"[1]"]
+
+
+def test_a_key_for_an_activity_without_a_place_for_it_is_refused_before_anything_is_sent(bank, run):
     server = bank(Answer())
 
-    for activity in ("charge", "upsert", "find"):
-        with pytest.raises(InvalidInputError, match="declares no header for it"):
-            run(activity, idempotency_key="order 7")
+    for activity in ("charge", "upsert", "find", "charge_lines"):
+        with pytest.raises(InvalidInputError, match="declares no place for it"):
+            run(activity, {"lines": []} if activity == "charge_lines" else None, idempotency_key="order 7")
     assert server.connections == 0
 
 
@@ -250,10 +295,10 @@ def execute(map_index=-1, max_tries=2, run_id="r1", **fields):
     return operator.execute({"ti": task})
 
 
-def test_a_task_has_one_key_for_all_its_tries(bank):
+def test_a_task_has_one_key_for_all_its_tries(bank, keyed):
     server = bank(to_json({"id": 1}))
     for _ in range(3):
-        execute()
+        execute(activity=keyed)
     assert len(set(keys(server))) == 1
 
 
@@ -278,9 +323,9 @@ def test_a_cleared_task_has_the_same_key_unless_a_new_one_is_asked_for(bank):
     assert len({same, one, another}) == 3
 
 
-def test_a_key_that_was_chosen_is_sent(bank):
+def test_a_key_that_was_chosen_is_sent(bank, keyed):
     server = bank(to_json({"id": 1}))
-    execute(idempotency_key="order 7")
+    execute(activity=keyed, idempotency_key="order 7")
     assert keys(server) == ["order 7"]
 
 

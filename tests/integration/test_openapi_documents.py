@@ -135,7 +135,13 @@ def connect(monkeypatch, server, connector, base_path, path):
     kind = next(iter(connector.connection_types or ("integry_api_key",)))
     fields = {"connector": path, "max_retries": 0}
     if kind == "integry_oauth2":
-        fields |= {"client_id": "c", "client_secret": "s", "exchange_url": f"{server.url}/__token"}
+        # Whatever consent the document offers: the mock gives tokens to the application.
+        fields |= {
+            "grant_type": "client_credentials",
+            "client_id": "c",
+            "client_secret": "s",
+            "exchange_url": f"{server.url}/__token",
+        }
     if kind == "integry_basic":
         fields |= {"login": "u", "password": "key-1"}
     if kind == "integry_api_key_secret":
@@ -156,6 +162,33 @@ def test_every_activity_of_every_document_is_valid_and_nothing_is_lost_in_silenc
     assert len(done.left_out) <= 0.03 * count
     assert connector.title
     assert all(name in connector.activities for name in done.guessed)
+
+
+# What the shipped connectors say was taken from other pages of the same vendors.
+@pytest.mark.parametrize("name", ["asana", "bitbucket", "box", "jira", "square"])
+def test_the_urls_of_consent_are_those_that_the_vendor_documents_elsewhere(name, folder):
+    _, connector, *_ = import_once(name, folder)
+    shipped, found = (one.auth["integry_oauth2"] for one in (load_connector(name), connector))
+
+    assert [found[key] for key in ("grant_type", "authorize_url", "exchange_url")] == [
+        shipped[key] for key in ("grant_type", "authorize_url", "exchange_url")
+    ]
+
+
+def test_scopes_are_those_that_the_chosen_operations_need(folder):
+    _, square, *_ = import_once("square", folder)
+    _, xero, *_ = import_once("xero", folder)
+
+    assert square.auth["integry_oauth2"]["scopes"] == ["CUSTOMERS_READ", "CUSTOMERS_WRITE"]
+    assert xero.auth["integry_oauth2"]["scopes"] == ["accounting.settings", "accounting.contacts.read"]
+
+
+def test_paging_by_the_last_record_is_found_where_the_vendor_has_it(folder):
+    _, stripe, _, done = import_once("stripe", folder)
+    paging = stripe.activities["get_charges"].paging
+
+    assert (paging.kind, paging.param, paging.field, paging.more) == ("keyset", "starting_after", "id", "has_more")
+    assert "get_charges" in done.guessed
 
 
 def test_several_megabytes_take_seconds():

@@ -14,7 +14,9 @@ from urllib.parse import urlsplit
 
 import pytest
 from cryptography.fernet import Fernet
-from integration.hooked import SECRET, Hooked, get, post, sign
+from integration.hooked import ED25519, SECRET, Hooked, get, post, sign
+
+NAMES = ("signed", "plain", "basic", "crc", "keyed", "ponged", "shaken")
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +24,7 @@ def hooked(tmp_path_factory):
     rig = Hooked(tmp_path_factory.mktemp("hooked"))
     rig.make_tables()
     rig.use(("signed", None), ("plain", None), ("token", "user 1"))
-    paths = {name: rig.add_webhook(name) for name in ("signed", "plain", "basic", "crc")}
+    paths = {name: rig.add_webhook(name) for name in NAMES}
     paths["token"] = rig.add_webhook("token", "user 1")
     try:
         port = rig.start_server()
@@ -373,3 +375,100 @@ def test_kept_payloads_and_polls_are_encrypted_anew(desk):
     assert done.returncode == 0, done.stderr
     assert "Polls and deliveries of webhooks: 2." in done.stdout
     assert after.splitlines()[-1] == "FOUND [[1], [2]] {'n': 1}"
+
+
+# -- keys of the service's own --------------------------------------------------------------------------
+
+
+def sign_as_discord(body, at=None):
+    timestamp = f"{time.time() if at is None else at:.0f}"
+    signature = ED25519.sign(timestamp.encode() + body).hex()
+    return {"X-Signature-Ed25519": signature, "X-Signature-Timestamp": timestamp, "Content-Type": "application/json"}
+
+
+def test_a_delivery_that_a_private_key_has_signed_is_taken_once(hooked):
+    body = body_of("ed-1")
+    headers = sign_as_discord(body)
+
+    answers = [
+        post(hooked.urls["keyed"], body, headers),
+        post(hooked.urls["keyed"], body, headers),
+        post(hooked.urls["keyed"], body + b" ", headers),
+        post(hooked.urls["keyed"], body, sign_as_discord(body, at=time.time() - 301)),
+    ]
+
+    # No DAG uses the asset.
+    assert [one.status_code for one in answers] == [202, 409, 401, 401]
+
+
+def test_a_signed_ping_is_answered_without_a_body_and_an_unsigned_one_is_refused(hooked):
+    body = b'{"version": 1, "type": 0}'
+
+    answer = post(hooked.urls["keyed"], body, sign_as_discord(body))
+
+    assert (answer.status_code, answer.content) == (204, b"")
+    assert post(hooked.urls["keyed"], body, {"Content-Type": "application/json"}).status_code == 401
+
+
+def test_a_number_is_answered_as_the_number_that_it_is(hooked):
+    body = b'{"type": 1}'
+
+    answer = post(hooked.urls["ponged"], body, {"X-Sig": ED25519.sign(body).hex()})
+
+    assert (answer.status_code, answer.json()) == (200, {"type": 1})
+
+
+# -- a secret that the service makes up -----------------------------------------------------------------
+
+
+def test_a_handshake_gives_the_secret_once_and_deliveries_are_signed_with_it(hooked):
+    url, secret = hooked.urls["shaken"], "b537207f20cbfa02357cf448134da559e8bd39d61597dcd5631b8012eae53e81"
+    body = b'{"events": [{"action": "changed"}]}'
+
+    def signed(key):
+        return {"X-Hook-Signature": hmac.new(key.encode(), body, hashlib.sha256).hexdigest()}
+
+    before = post(url, body, signed(secret))
+    shaken = post(url, b"{}", {"X-Hook-Secret": secret})
+    again = post(url, b"{}", {"X-Hook-Secret": secret})
+    other = post(url, b"{}", {"X-Hook-Secret": "f" * 64})
+
+    assert before.status_code == 401
+    assert [(one.status_code, one.headers.get("X-Hook-Secret")) for one in (shaken, again)] == [(200, secret)] * 2
+    assert (other.status_code, other.headers.get("X-Hook-Secret")) == (409, None)
+    assert [post(url, body, signed(key)).status_code for key in (secret, "f" * 64)] == [202, 401]
+    assert secret not in str(hooked.read("SELECT * FROM integry_webhook_delivery"))
+
+
+@pytest.mark.parametrize("secret", ["tiny", "x" * 256, "a b c d e f g h i j k", "<script>alert(1)</script>"])
+def test_what_is_no_secret_is_neither_kept_nor_repeated(hooked, secret):
+    answer = post(hooked.urls["shaken"], b"{}", {"X-Hook-Secret": secret})
+
+    assert (answer.status_code, answer.headers.get("X-Hook-Secret")) == (400, None)
+    assert secret not in answer.text
+
+
+def test_a_handshake_that_comes_too_late_is_refused(hooked):
+    path = hooked.add_webhook("shaken", "late")
+    hooked.write("UPDATE integry_webhook SET created_at = created_at - 3700 WHERE end_user = 'late'")
+
+    answer = post(f"http://127.0.0.1:{hooked.port}{path}", b"{}", {"X-Hook-Secret": "a" * 64})
+
+    assert (answer.status_code, answer.headers.get("X-Hook-Secret")) == (409, None)
+    assert "make a new URL" in answer.text
+
+
+def test_a_secret_is_no_delivery_that_a_task_can_ask_for(hooked):
+    [(kept,)] = hooked.read("SELECT id FROM integry_webhook_delivery WHERE outcome = 'handshake'")
+    webhook = urlsplit(hooked.urls["shaken"]).path.rpartition("/")[2]
+    code = f"""
+from airflow_provider_integry.authorizations.airflow_store import local_webhooks
+store = local_webhooks()
+store.remove_old(0)
+try:
+    store.read_payload({webhook!r}, {kept!r})
+except KeyError:
+    print("FOUND none", store.read_handshake({webhook!r}) is not None)
+"""
+
+    assert "FOUND none True" in hooked.run(code)

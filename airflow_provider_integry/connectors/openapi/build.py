@@ -21,7 +21,13 @@ from airflow_provider_integry.connectors.openapi.paging import guess_paging
 from airflow_provider_integry.connectors.openapi.refs import References, UnresolvedError, as_texts
 from airflow_provider_integry.connectors.openapi.results import find_records
 from airflow_provider_integry.connectors.openapi.schemas import Schemas
-from airflow_provider_integry.connectors.openapi.security import Access, document_security, read_access, scheme_names
+from airflow_provider_integry.connectors.openapi.security import (
+    Access,
+    document_scopes,
+    document_security,
+    read_access,
+    scheme_names,
+)
 from airflow_provider_integry.connectors.openapi.servers import Base, fill_variables, find_base
 from airflow_provider_integry.connectors.openapi.source import Document
 from airflow_provider_integry.connectors.openapi.texts import (
@@ -174,7 +180,12 @@ class _Import:
     def _access(self, operations: Sequence[Operation]) -> Access:
         common = document_security(self._document)
         used = [one for operation in operations for one in (operation.security or common) if one]
-        return read_access(self._refs, used or scheme_names(self._refs))
+        scopes = [
+            pair
+            for operation in operations
+            for pair in (document_scopes(self._document) if operation.security is None else operation.scopes)
+        ]
+        return read_access(self._refs, used or scheme_names(self._refs), scopes, base_url=self._base.url)
 
     def _activity(self, operation: Operation, access: Access) -> tuple[dict[str, Any], list[str]]:
         request = build_request(operation, self._schemas, access.names)
@@ -227,6 +238,7 @@ class _Import:
     def _finish(self, activities: dict[str, Any], access: Access) -> Imported:
         user_info = guess_user_info(self._refs, self._schemas, self._base.prefix)
         docs = self._docs_url()
+        auth = {kind: access.profiles[kind] for kind in access.types if access.profiles[kind]}
         connector: dict[str, Any] = {
             "name": self._name,
             "title": build_sentence(str(self._info.get("title") or self._name), 100) or self._name,
@@ -235,6 +247,7 @@ class _Import:
             **({"base_url": self._base.url} if self._base.url else {}),
             **({"hosts": list(self._hosts)} if self._hosts else {}),
             **({"connection_types": list(access.types)} if access.types else {}),
+            **({"auth": auth} if auth else {}),
             **({"user_info": user_info} if user_info else {}),
             "activities": activities,
         }
@@ -279,8 +292,9 @@ class _Import:
             comments[("base_url",)] = list(self._base.notes)
         else:
             comments[("activities",)] = ["", *self._base.notes]
-        if access.types:
-            comments[("connection_types",)] = ["How to fill in the connection:", *access.hints]
+        for kind, notes in access.notes.items():
+            place = ("auth", kind) if access.profiles[kind] else ("connection_types",)
+            comments.setdefault(place, []).extend(notes)
         if "user_info" in connector:
             comments[("user_info",)] = ["Guessed from its path: check that it names the account."]
         return comments

@@ -64,6 +64,7 @@ class Operation:
         answer_types: Media types of successful answers.
         answer_headers: Names of headers declared for them, in lower case.
         security: Names of schemes, each list an alternative; None where the document's apply.
+        scopes: Scopes that it needs, each with the name of its scheme.
         servers: Servers of this operation alone; empty where the document's apply.
     """
 
@@ -80,6 +81,7 @@ class Operation:
     answer_types: tuple[str, ...] = ()
     answer_headers: frozenset[str] = frozenset()
     security: tuple[tuple[str, ...], ...] | None = None
+    scopes: tuple[tuple[str, str], ...] = ()
     servers: tuple[dict[str, Any], ...] = field(default=(), hash=False)
 
     @property
@@ -129,6 +131,7 @@ def read_operation(refs: References, path: str, method: str, item: dict[str, Any
         answer_types=tuple(str(kind) for content in contents for kind in content),
         answer_headers=frozenset(str(name).lower() for answer in answers for name in as_mapping(answer.get("headers"))),
         security=_security(raw.get("security")),
+        scopes=read_scopes(raw.get("security")),
         servers=tuple(one for one in as_list(raw.get("servers") or item.get("servers")) if _has_url(one)),
     )
 
@@ -196,3 +199,13 @@ def _security(raw: object) -> tuple[tuple[str, ...], ...] | None:
     if not isinstance(raw, list):
         return None
     return tuple(tuple(map(str, one)) for one in raw if isinstance(one, dict))
+
+
+def read_scopes(raw: object) -> tuple[tuple[str, str], ...]:
+    """Return the scopes that a list of security requirements names, each with the name of its scheme."""
+    return tuple(
+        (str(name), scope)
+        for one in as_list(raw)
+        for name, scopes in as_mapping(one).items()
+        for scope in as_texts(scopes)
+    )

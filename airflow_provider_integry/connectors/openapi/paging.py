@@ -5,12 +5,13 @@ A guess looks at both sides, the parameters and the answer, and is marked as one
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
 from airflow_provider_integry.connectors.openapi.operations import Operation, Parameter
 from airflow_provider_integry.connectors.openapi.refs import as_mapping
-from airflow_provider_integry.connectors.openapi.results import Field, list_fields, plain_name
+from airflow_provider_integry.connectors.openapi.results import Field, find_records, is_plain, list_fields, plain_name
 from airflow_provider_integry.connectors.openapi.schemas import Schemas
 
 MAX_SIZE = 1000
@@ -39,6 +40,9 @@ _TOTALS = frozenset({
     "totalelements",
 })  # fmt: skip
 _TOTAL_PAGES = frozenset({"totalpages", "pagecount", "lastpage", "numpages", "pages"})
+# A parameter that takes a field of the last record, and that field: "since_id" takes "id".
+_KEYSET = re.compile(r"(?:since|after|last|from|start|startafter|startingafter)(id|uuid|guid|gid|sid|key)")
+_LAST_OF_ALL = "startingafter"
 _MORE = frozenset({"hasmore", "more", "hasnext", "hasnextpage", "ismore", "moreresults"})
 
 
@@ -75,8 +79,9 @@ class _Guesser:
     def guess(self) -> Guess | None:
         if self._is_body:
             # A URL of the next page would have to be asked for with the body again.
-            return self._cursor() or self._page() or self._offset()
-        return self._cursor() or self._next_url() or self._link() or self._page() or self._offset()
+            return self._cursor() or self._page() or self._offset() or self._keyset()
+        by_answer = self._cursor() or self._next_url() or self._link()
+        return by_answer or self._page() or self._offset() or self._keyset()
 
     def _body_fields(self) -> list[Parameter]:
         body = self._operation.body
@@ -129,6 +134,33 @@ class _Guesser:
             paging["start"] = 1
         self._add_totals(paging, with_pages=False)
         return self._done(paging, param)
+
+    def _keyset(self) -> Guess | None:
+        """Guess that the next page begins after a field of the last record: last, as it shows in one name alone."""
+        fields = {plain_name(name): (name, schema) for name, schema in self._record().items()}
+        for plain, param in self._query.items():
+            match = _KEYSET.fullmatch(plain)
+            wanted = match[1] if match else "id" if plain == _LAST_OF_ALL else None
+            if wanted is None or wanted not in fields:
+                continue
+            name, schema = fields[wanted]
+            if not is_plain(name) or self._schemas.given(schema).get("type") not in ("integer", "string"):
+                continue
+            paging: dict[str, Any] = {"kind": "keyset", "param": param.name, "field": name}
+            if more := self._answer(_MORE, "boolean"):
+                paging["more"] = more.expression
+            return self._done(paging, param, f"field '{name}' of a record, by which records have to be sorted")
+        return None
+
+    def _record(self) -> dict[str, Any]:
+        """Return the properties of one record."""
+        operation = self._operation
+        place = find_records(self._schemas, operation.answer, operation.path)
+        if place is None:
+            return {}
+        listed = next((one.schema for one in self._fields if one.expression == place), None)
+        whole = self._schemas.merged(operation.answer) if place == "" else self._schemas.merged(listed or {})
+        return as_mapping(self._schemas.merged(whole.get("items") or {}).get("properties"))
 
     def _add_totals(self, paging: dict[str, Any], *, with_pages: bool) -> None:
         if total := self._answer(_TOTALS, "integer", "number"):

@@ -31,7 +31,7 @@ class Field:
     @property
     def expression(self) -> str:
         """Return it as JMESPath."""
-        return ".".join(name if _is_plain(name) else f'"{name}"' for name in self.path)
+        return ".".join(name if is_plain(name) else f'"{name}"' for name in self.path)
 
     @property
     def name(self) -> str:
@@ -100,5 +100,6 @@ def _holds_objects(schemas: Schemas, one: Field) -> bool:
     return items.get("type") == "object" or "properties" in items
 
 
-def _is_plain(name: str) -> bool:
+def is_plain(name: str) -> bool:
+    """Return whether a name stands in JMESPath as it is."""
     return name.isidentifier() and name.isascii()

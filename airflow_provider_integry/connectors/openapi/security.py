@@ -1,4 +1,4 @@
-"""Security schemes as connection types, and as what has to be filled in there."""
+"""Security schemes as connection types with their auth profiles."""
 
 from __future__ import annotations
 
@@ -6,15 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from airflow_provider_integry.connectors.openapi.operations import read_scopes
+from airflow_provider_integry.connectors.openapi.profiles import describe_schemes
 from airflow_provider_integry.connectors.openapi.refs import References, UnresolvedError, as_mapping
 from airflow_provider_integry.connectors.openapi.swagger2 import convert_scheme
-
-_FLOWS = {
-    "authorizationCode": "authorization_code",
-    "clientCredentials": "client_credentials",
-    "implicit": "authorization_code",
-}
-_URLS = {"authorizationUrl": "authorize_url", "tokenUrl": "exchange_url", "refreshUrl": "refresh_url"}
 
 
 @dataclass(frozen=True)
@@ -23,33 +18,64 @@ class Access:
 
     Attributes:
         types: Connection types that can carry the document's credentials.
-        hints: What to fill in, a sentence each.
+        profiles: By connection type, what the document says of its fields.
+        notes: By connection type, what to look at or fill in, a sentence each.
         names: Names, in lower case, under which credentials are sent.
     """
 
     types: tuple[str, ...]
-    hints: tuple[str, ...]
+    profiles: dict[str, dict[str, Any]]
+    notes: dict[str, tuple[str, ...]]
     names: frozenset[str]
 
 
-def read_access(refs: References, used: Iterable[tuple[str, ...]]) -> Access:
+def read_access(
+    refs: References,
+    used: Iterable[tuple[str, ...]],
+    scopes: Iterable[tuple[str, str]] = (),
+    *,
+    base_url: str | None = None,
+) -> Access:
     """Read the security schemes that operations use.
 
     Args:
         refs: The document.
         used: Alternatives of the chosen operations and of the document, each the names of schemes that
             are needed together.
+        scopes: Scopes that these operations need, each with the name of its scheme.
+        base_url: The connector's base URL; None where the connection has it.
     """
     schemes = _schemes(refs)
-    types: dict[str, None] = {}
-    hints: dict[str, None] = {}
+    needed: dict[str, dict[str, None]] = {}
+    for name, scope in scopes:
+        needed.setdefault(name, {})[scope] = None
+    scopes_of = {name: tuple(found) for name, found in needed.items()}
+    profiles: dict[str, dict[str, Any]] = {}
+    notes: dict[str, dict[str, None]] = {}
     for names in dict.fromkeys(used):
-        found = [schemes[name] for name in names if name in schemes]
-        for kind, hint in _describe(found):
-            types[kind] = None
-            hints[f"{kind}: {hint}"] = None
+        together = {name: schemes[name] for name in names if name in schemes}
+        for found in describe_schemes(together, scopes_of, base_url):
+            told = notes.setdefault(found.type, {})
+            if found.type not in profiles:
+                profiles[found.type] = found.profile
+                told.update(dict.fromkeys(found.notes))
+            elif profiles[found.type] != found.profile:
+                # A connection type has one profile; the others are for whoever wants them.
+                told[f"Or: {_in_words(found.profile)}."] = None
     sent = {str(one["name"]).lower() for one in schemes.values() if one.get("type") == "apiKey" and one.get("name")}
-    return Access(tuple(sorted(types)), tuple(hints), frozenset(sent))
+    return Access(
+        tuple(sorted(profiles)), profiles, {kind: tuple(told) for kind, told in notes.items()}, frozenset(sent)
+    )
+
+
+def _in_words(profile: dict[str, Any]) -> str:
+    shown = {key: " ".join(value[:12]) if isinstance(value, list) else value for key, value in profile.items()}
+    return ", ".join(f"{key} {value}" for key, value in shown.items())
+
+
+def document_scopes(document: dict[str, Any]) -> tuple[tuple[str, str], ...]:
+    """Return the scopes that apply where an operation says nothing, each with the name of its scheme."""
+    return read_scopes(document.get("security"))
 
 
 def document_security(document: dict[str, Any]) -> tuple[tuple[str, ...], ...]:
@@ -79,51 +105,3 @@ def _followed(refs: References, raw: Any) -> dict[str, Any]:
         return refs.mapping(raw)
     except UnresolvedError:
         return {}
-
-
-def _describe(schemes: list[dict[str, Any]]) -> list[tuple[str, str]]:
-    """Return connection types with their hints for schemes that are needed together."""
-    keys = [one for one in schemes if one.get("type") == "apiKey" and "version" not in str(one.get("name")).lower()]
-    if len(keys) == 2:
-        return [("integry_api_key_secret", f"the key goes to {_place(keys[0])}, the secret to {_place(keys[1])}.")]
-    return [entry for one in schemes for entry in _describe_one(one)]
-
-
-def _describe_one(scheme: dict[str, Any]) -> list[tuple[str, str]]:
-    kind = str(scheme.get("type"))
-    if kind == "apiKey":
-        return [("integry_api_key", f"the key goes to {_place(scheme)}.")]
-    if kind == "http":
-        return _describe_http(scheme)
-    if kind == "openIdConnect":
-        return [("integry_oauth2", f"issuer of {scheme.get('openIdConnectUrl')}.")]
-    if kind == "oauth2":
-        flows = as_mapping(scheme.get("flows"))
-        return [_describe_flow(name, flow) for name, flow in flows.items() if isinstance(flow, dict)]
-    return []
-
-
-def _describe_http(scheme: dict[str, Any]) -> list[tuple[str, str]]:
-    name = str(scheme.get("scheme") or "").lower()
-    if name == "basic":
-        return [("integry_basic", "login and password.")]
-    if name in ("bearer", "token"):
-        return [("integry_api_key", "the token goes to header 'Authorization' with the prefix 'Bearer '.")]
-    return []
-
-
-def _place(scheme: dict[str, Any]) -> str:
-    return f"{scheme.get('in', 'header')} '{scheme.get('name', 'Authorization')}'"
-
-
-def _describe_flow(name: str, flow: dict[str, Any]) -> tuple[str, str]:
-    if name == "password":
-        return "integry_jwt", f"jwt_source login, login_url {flow.get('tokenUrl')}."
-    parts = [f"grant_type {_FLOWS.get(name, name)}"]
-    for key, field in _URLS.items():
-        if flow.get(key):
-            parts.append(f"{field} {flow[key]}")
-    scopes = list(as_mapping(flow.get("scopes")))
-    if scopes:
-        parts.append(f"scopes among: {' '.join(scopes[:12])}{' …' if len(scopes) > 12 else ''}")
-    return "integry_oauth2", ", ".join(parts)

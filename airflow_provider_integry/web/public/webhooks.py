@@ -116,6 +116,10 @@ def _answer(found: Receipt | Answered) -> Response:
     # A text that came from outside is never to be taken for a page.
     headers = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
     if isinstance(found, Answered):
+        headers |= dict(found.headers)
+        if found.content_type is None:
+            # Services that want the header of a handshake back take 200 as well as 204; others want no body.
+            return Response(status_code=200 if found.headers else 204, headers=headers)
         return Response(found.body, 200, headers, found.content_type)
     if found.status == 405:
         headers["Allow"] = "POST"

@@ -213,6 +213,10 @@ def test_an_answer_that_does_not_fit_is_refused() -> None:
         ("limits: {reset_header: 'X Reset', reset_unit: date}", "limits.reset_header", "is no header name"),
         ("limits: {policy: forever}", "limits.policy", "backoff, integry"),
         ("idempotency: {}", "idempotency", "says nothing"),
+        ("limits: {reset_header: X-Reset, reset_unit: iso8601}", "limits.reset_unit", "iso"),
+        ("idempotency: {body: a..b}", "idempotency.body", "an empty name"),
+        ("idempotency: {body: key, header: X-Key}", "idempotency.body", "one place"),
+        ("idempotency: {body: key, repeatable: true}", "idempotency.repeatable", "cannot stand beside 'body'"),
         ("idempotency: {header: Authorization}", "idempotency.header", "credentials"),
         ("idempotency: {header: X-Key, repeatable: true}", "idempotency.repeatable", "cannot stand beside"),
     ],
@@ -242,10 +246,17 @@ def test_a_schema_that_is_none_is_refused(key: str) -> None:
     ("response", "expected"),
     [
         (answer({"ok": True}), Judgement()),
-        (answer({"ok": False, "error": "token_expired"}), Judgement(is_expired=True, is_failure=True)),
-        (answer({"ok": False, "error": "ratelimited"}), Judgement(is_throttled=True, is_failure=True)),
+        (
+            answer({"ok": False, "error": "token_expired"}),
+            Judgement(is_expired=True, is_failure=True, told="token_expired"),
+        ),
+        (
+            answer({"ok": False, "error": "ratelimited"}),
+            Judgement(is_throttled=True, is_failure=True, told="ratelimited"),
+        ),
         (answer({"error": "internal_error"}, 400), Judgement(is_passing=True, is_failure=True)),
-        (answer({"error": "x" * 100_000, "ok": False}), Judgement(is_failure=True)),
+        # What looks like a token is not told.
+        (answer({"error": "x" * 100_000, "ok": False}), Judgement(is_failure=True, told="***")),
         (answer({"error": "token_expired", "more": "x" * 100_000}, 403), Judgement(is_failure=True)),
     ],
 )

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import re
+from pathlib import Path
 
 import pytest
 
@@ -51,7 +53,16 @@ def deliver(body=b"{}", method="POST", query=(), **headers):
     ("verify", "more", "problem"),
     [
         ("{kind: hmac}", "", "'activities.changed.verify.header': is missing"),
-        ("{kind: none}", "", "Allowed: hmac, token, basic"),
+        ("{kind: none}", "", "Allowed: hmac, public_key, jwt, token, basic"),
+        ("{kind: public_key, header: X}", "", "'activities.changed.verify.algorithm': is missing"),
+        ("{kind: public_key, header: X, algorithm: rsa_sha1}", "", "rsa_sha256"),
+        ("{kind: public_key, header: X, algorithm: ed25519, signed: '{timestamp}'}", "", "leaves the body out"),
+        ("{kind: public_key, header: X, algorithm: ed25519, public_key: abc}", "", "is no public key"),
+        ("{kind: jwt, algorithm: ES256}", "", "'activities.changed.verify.body_claim': is missing"),
+        ("{kind: jwt, algorithm: none, body_claim: h}", "", "HS256"),
+        ("{kind: jwt, algorithm: HS256, body_claim: h, public_key: abc}", "", "has no use with 'HS256'"),
+        ("{kind: basic, user: a}", "handshake: {header: X-Hook-Secret}", "kind: hmac"),
+        (HMAC, "handshake: {header: X-Hook-Secret}\n    challenge: {name: c}", "has one of them"),
         ("{kind: hmac, header: 'X Y'}", "", "is no header name"),
         ("{kind: hmac, header: X, hash: md5}", "", "sha1"),
         ("{kind: hmac, header: X, signed: '{timestamp}'}", "", "leaves the body out"),
@@ -144,3 +155,31 @@ def test_a_challenge_with_its_own_text_in_the_answer():
     mac = hmac.new(b"abc", b"qgg8vlvZRS6UYooatFL8Aw", hashlib.sha256).hexdigest()
     assert json.loads(reply.body) == {"plainToken": "qgg8vlvZRS6UYooatFL8Aw", "encryptedToken": mac}
     assert find_challenge(spec, deliver(b'{"event": "meeting.started", "payload": {"plainToken": "x"}}')) is None
+
+
+# -- what the documentation shows ---------------------------------------------------------------------
+
+PAGE = (Path(__file__).parents[3] / "docs/pages/how-to/webhooks.md").read_text(encoding="utf-8")
+VERIFY = re.findall(r"(?<!`)`(\{kind: .*?\})`(?!`)", PAGE)
+CHALLENGES = re.findall(r"`{1,2}(\{(?:method|name|in): .*?\})`{1,2} \|", PAGE)
+
+
+def test_the_documentation_shows_a_line_for_each_kind():
+    assert {re.match(r"\{kind: (\w+)", one)[1] for one in VERIFY} == {"hmac", "public_key", "jwt", "token", "basic"}
+    assert len(CHALLENGES) >= 5
+
+
+@pytest.mark.parametrize("verify", VERIFY)
+def test_each_line_of_the_documentation_verifies(verify):
+    assert webhook(verify).verify
+
+
+@pytest.mark.parametrize("challenge", CHALLENGES)
+def test_each_challenge_of_the_documentation_is_one(challenge):
+    assert webhook(HMAC, f"challenge: {challenge}").challenge
+
+
+def test_the_handshake_of_the_documentation_is_one():
+    [handshake] = re.findall(r"`handshake: (\{.*?\})`", PAGE)
+
+    assert webhook(HMAC, f"handshake: {handshake}").handshake.header == "X-Hook-Secret"

@@ -196,11 +196,15 @@ def test_the_head_says_what_the_document_says(three):
     assert connector.connection_types == ("integry_api_key", "integry_oauth2")
     assert (connector.user_info.path, connector.user_info.id, connector.user_info.name) == ("/me", "id", "email")
     assert "# Other servers: https://sandbox.acme.example." in three.text
-    assert (
-        "# integry_oauth2: grant_type authorization_code, authorize_url https://acme.example/a, exchange_url"
-        in three.text
-    )
-    assert "the key goes to header 'X-Key'" in three.text
+    assert connector.auth == {
+        "integry_api_key": {"key_name": "X-Key"},
+        "integry_oauth2": {
+            "grant_type": "authorization_code",
+            "authorize_url": "https://acme.example/a",
+            "exchange_url": "https://acme.example/t",
+            "scopes": ["read"],
+        },
+    }
 
 
 def test_a_list_is_a_query_whose_paging_is_marked_as_guessed(three):
@@ -473,3 +477,220 @@ def test_names_and_sentences_are_plain():
         == "Lists all things with user_id."
     )
     assert len(build_sentence("word " * 200)) <= 160
+
+
+# -- what connections are told ------------------------------------------------------------------------
+
+
+FLOW = {"authorizationUrl": "https://id.acme.example/a", "tokenUrl": "https://id.acme.example/t"}
+
+
+def import_schemes(schemes, security=None, server="https://api.acme.example/v1", scopes=None):
+    operation = {"operationId": "ping", "responses": {"200": {"description": "ok"}}}
+    if scopes is not None:
+        operation["security"] = [{next(iter(schemes)): scopes}]
+    document = {
+        "openapi": "3.0.3",
+        "info": {"title": "Acme"},
+        "servers": [{"url": server}],
+        "paths": {"/ping": {"post": operation}},
+        "components": {"securitySchemes": schemes},
+        "security": security or [{name: []} for name in schemes],
+    }
+    return import_document(read(document), "doc.json")
+
+
+def oauth(scopes=None, **flows):
+    return {
+        "oauth": {"type": "oauth2", "flows": {name: {**flow, "scopes": scopes or {}} for name, flow in flows.items()}}
+    }
+
+
+@pytest.mark.parametrize(
+    ("scheme", "kind", "profile"),
+    [
+        ({"type": "http", "scheme": "basic"}, "integry_basic", None),
+        (
+            {"type": "http", "scheme": "Bearer"},
+            "integry_api_key",
+            {"key_name": "Authorization", "key_prefix": "Bearer"},
+        ),
+        ({"type": "apiKey", "in": "header", "name": "X-Key"}, "integry_api_key", {"key_name": "X-Key"}),
+        (
+            {"type": "apiKey", "in": "query", "name": "key"},
+            "integry_api_key",
+            {"key_location": "query", "key_name": "key"},
+        ),
+        (
+            {"type": "apiKey", "in": "cookie", "name": "sid"},
+            "integry_api_key",
+            {"key_location": "cookie", "key_name": "sid"},
+        ),
+        (
+            {"type": "apiKey", "in": "header", "name": "Authorization", "description": "As `Token 123`."},
+            "integry_api_key",
+            {"key_name": "Authorization", "key_prefix": "Token"},
+        ),
+        (
+            {"type": "apiKey", "in": "header", "name": "Authorization"},
+            "integry_api_key",
+            {"key_name": "Authorization", "key_prefix": "none"},
+        ),
+        (
+            {"type": "openIdConnect", "openIdConnectUrl": "https://id.acme.example/x/.well-known/openid-configuration"},
+            "integry_oauth2",
+            {"grant_type": "authorization_code", "issuer": "https://id.acme.example/x", "scopes": ["openid"]},
+        ),
+    ],
+)
+def test_a_scheme_becomes_the_fields_of_a_connection(scheme, kind, profile):
+    connector = import_schemes({"one": scheme}).connector
+
+    assert connector.connection_types == (kind,)
+    assert connector.auth == ({} if profile is None else {kind: profile})
+
+
+@pytest.mark.parametrize(
+    ("flows", "profile", "told"),
+    [
+        (
+            {"clientCredentials": {"tokenUrl": "https://id.acme.example/t"}},
+            {"grant_type": "client_credentials", "exchange_url": "https://id.acme.example/t"},
+            "",
+        ),
+        (
+            {"clientCredentials": {"tokenUrl": "https://id.acme.example/t"}, "authorizationCode": FLOW},
+            {
+                "grant_type": "authorization_code",
+                "authorize_url": "https://id.acme.example/a",
+                "exchange_url": "https://id.acme.example/t",
+            },
+            "Offered too: grant_type client_credentials, exchange_url https://id.acme.example/t.",
+        ),
+        (
+            {"implicit": {"authorizationUrl": "https://id.acme.example/a"}},
+            {"grant_type": "authorization_code", "authorize_url": "https://id.acme.example/a"},
+            "fill in 'exchange_url'",
+        ),
+        (
+            {"authorizationCode": {**FLOW, "tokenUrl": "/oauth/token", "refreshUrl": "renew"}},
+            {
+                "grant_type": "authorization_code",
+                "authorize_url": "https://id.acme.example/a",
+                "exchange_url": "https://api.acme.example/oauth/token",
+                "refresh_url": "https://api.acme.example/v1/renew",
+            },
+            "",
+        ),
+        (
+            {"authorizationCode": {**FLOW, "authorizationUrl": "https://{tenant}.acme.example/a"}},
+            {"grant_type": "authorization_code", "exchange_url": "https://id.acme.example/t"},
+            "'authorize_url' differs per account: fill it in",
+        ),
+    ],
+)
+def test_the_flows_of_oauth_become_grant_type_and_urls(flows, profile, told):
+    done = import_schemes(oauth(**flows))
+
+    assert done.connector.auth == {"integry_oauth2": profile}
+    assert told in " ".join(done.text.replace("#", " ").split())
+
+
+def test_a_password_flow_becomes_a_login():
+    profile = import_schemes(oauth(password={"tokenUrl": "https://id.acme.example/t"})).connector.auth["integry_jwt"]
+
+    assert (profile["jwt_source"], profile["login_url"]) == ("login", "https://id.acme.example/t")
+    assert profile["login_body"] == {"grant_type": "password", "username": "{username}", "password": "{password}"}
+
+
+def test_where_the_host_is_the_accounts_own_paths_stay_paths():
+    flow = {"authorizationUrl": "/oauth/authorize", "tokenUrl": "/oauth/token"}
+    done = import_schemes(oauth(authorizationCode=flow), server="https://{shop}.acme.example")
+
+    assert done.connector.base_url is None
+    assert done.connector.auth["integry_oauth2"]["exchange_url"] == "/oauth/token"
+
+
+def test_scopes_are_those_of_the_chosen_operations():
+    scopes = {"a": "A", "b": "B", "c": "C"}
+
+    needed = import_schemes(oauth(scopes, authorizationCode=FLOW), scopes=["b"])
+    unsaid = import_schemes(oauth(scopes, authorizationCode=FLOW))
+    many = import_schemes(oauth({f"s{n}": "" for n in range(30)}, authorizationCode=FLOW))
+
+    assert needed.connector.auth["integry_oauth2"]["scopes"] == ["b"]
+    assert unsaid.connector.auth["integry_oauth2"]["scopes"] == ["a", "b", "c"]
+    assert "take out what you do not use" in unsaid.text
+    assert "scopes" not in many.connector.auth["integry_oauth2"]
+    assert "Scopes among: s0 s1" in many.text
+
+
+def test_two_keys_together_are_a_key_and_a_secret():
+    schemes = {name: {"type": "apiKey", "in": "header", "name": name} for name in ("X-Id", "X-Secret")}
+    done = import_schemes(schemes, security=[{"X-Id": [], "X-Secret": []}])
+
+    expected = {"pair_style": "headers", "key_header": "X-Id", "second_header": "X-Secret"}
+    assert done.connector.auth == {"integry_api_key_secret": expected}
+
+
+def test_a_second_scheme_of_a_type_is_told_and_not_lost():
+    schemes = {name: {"type": "apiKey", "in": "header", "name": name} for name in ("X-One", "X-Two")}
+    done = import_schemes(schemes)
+
+    assert done.connector.auth == {"integry_api_key": {"key_name": "X-One"}}
+    assert "# Or: key_name X-Two." in done.text
+
+
+# -- keyset -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("param", "field", "more"),
+    [("starting_after", "id", "has_more"), ("since_id", "id", None), ("after_uuid", "uuid", None)],
+)
+def test_a_parameter_that_takes_a_field_of_the_last_record_is_guessed_to_be_keyset(param, field, more):
+    record = {"type": "object", "properties": {field: {"type": "string"}, "name": {"type": "string"}}}
+    answer = {
+        "properties": {"data": {"type": "array", "items": record}, **({more: {"type": "boolean"}} if more else {})}
+    }
+    done = import_list([{"name": param, "in": "query", "schema": {"type": "string"}}], answer)
+
+    paging = done.connector.activities["list"].paging.model_dump(exclude_unset=True)
+    assert paging == {"kind": "keyset", "param": param, "field": field, **({"more": more} if more else {})}
+    assert f"# Guessed from parameter '{param}' and field '{field}' of a record" in done.text
+    assert done.guessed == ["list"]
+
+
+@pytest.mark.parametrize(
+    ("param", "record"),
+    [("since_id", {"name": {"type": "string"}}), ("since_id", {"id": {"type": "object"}}), ("since", {"id": {}})],
+)
+def test_without_such_a_field_nothing_is_guessed(param, record):
+    answer = {"type": "array", "items": {"type": "object", "properties": record}}
+    done = import_list([{"name": param, "in": "query", "schema": {"type": "string"}}], answer)
+
+    assert done.connector.activities["list"].paging.kind == "none"
+    assert param in done.connector.activities["list"].inputs
+
+
+def test_a_number_of_a_page_comes_before_a_field_of_the_last_record():
+    given = [{"name": name, "in": "query", "schema": {"type": "integer"}} for name in ("since_id", "page")]
+    answer = {"type": "array", "items": {"type": "object", "properties": {"id": {"type": "integer"}}}}
+
+    assert import_list(given, answer).connector.activities["list"].paging.kind == "page"
+
+
+def import_list(parameters, answer):
+    content = {"application/json": {"schema": answer}}
+    operation = {
+        "operationId": "list",
+        "parameters": parameters,
+        "responses": {"200": {"description": "ok", "content": content}},
+    }
+    document = {
+        "openapi": "3.0.3",
+        "info": {"title": "Acme"},
+        "servers": [{"url": "https://api.acme.example"}],
+        "paths": {"/things": {"get": operation}},
+    }
+    return import_document(read(document), "doc.json")
