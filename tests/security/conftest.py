@@ -15,3 +15,4 @@ from integration.conftest import (  # noqa: F401 - fixtures are found by their n
     tls_files,
     token_server,
 )
+from security.fuzz_desk import callback_target  # noqa: F401 - as above

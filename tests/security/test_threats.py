@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
-from security.threats import END_USER_PROOFS, TESTS, THREATS, build_table, proofs_of, names_of
+from security.threats import END_USER_PROOFS, TESTS, THREATS, build_table, names_of, proofs_of
 
 SECURITY = TESTS.parent / "SECURITY.md"
 NUMBERED = re.compile(r"t(\d\d)(?=_)")
@@ -39,13 +39,13 @@ def test_no_proof_is_switched_off():
 
 
 def test_every_test_that_names_a_threat_is_in_its_row():
-    absent = []
-    for path in sorted(Path(__file__).parent.glob("test_*.py")):
-        place = f"security/{path.name}"
-        for name in sorted(names_of(place)):
-            for number in NUMBERED.findall(name.removeprefix("test_")):
-                if f"{place}::{name}" not in THREATS[f"T{number}"].proofs:
-                    absent.append(f"T{number}: {place}::{name}")
+    tests = [
+        (f"security/{path.name}::{name}", f"T{number}")
+        for path in sorted(Path(__file__).parent.glob("test_*.py"))
+        for name in sorted(names_of(f"security/{path.name}"))
+        for number in NUMBERED.findall(name.removeprefix("test_"))
+    ]
+    absent = [(number, test) for test, number in tests if test not in THREATS[number].proofs]
     assert absent == []
 
 

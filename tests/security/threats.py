@@ -57,6 +57,8 @@ _JWT = "unit/test_jwt.py::"
 _CRYPTO = "unit/test_crypto.py::"
 _DOCUMENT = "unit/connectors/test_connector_document.py::"
 _FIELDS = "contract/test_connection_fields.py::"
+_HEADERS = "integration/test_secret_headers.py::"
+_FROZEN = "broker/test_frozen_holder.py::"
 _S = "security/"
 
 THREATS: dict[str, Threat] = {
@@ -304,8 +306,7 @@ THREATS: dict[str, Threat] = {
         (
             "unit/test_credentials.py::test_text_that_no_header_can_carry_is_refused",
             "unit/test_credentials.py::test_a_credential_that_goes_into_a_header_refuses_what_no_header_carries",
-            "integration/test_secret_headers.py::"
-            "test_what_no_header_can_carry_is_refused_by_its_field_without_showing_it",
+            f"{_HEADERS}test_what_no_header_can_carry_is_refused_by_its_field_without_showing_it",
             f"{_S}test_t28_t30_answers.py::test_t29_no_input_ends_a_header",
         ),
     ),
@@ -400,8 +401,7 @@ THREATS: dict[str, Threat] = {
     "T41": Threat(
         "the process that refreshes freezes",
         (
-            "broker/test_frozen_holder.py::"
-            "test_others_get_the_old_token_or_are_told_to_ask_again_until_the_lease_ends",
+            "broker/test_frozen_holder.py::test_others_get_the_old_token_or_are_told_to_ask_again_until_the_lease_ends",
             "integration/test_store.py::test_a_holder_whose_lease_was_taken_over_changes_nothing",
         ),
     ),
