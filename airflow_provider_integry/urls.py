@@ -16,6 +16,7 @@ from airflow_provider_integry.errors import UrlNotAllowedError
 DEFAULT_PORTS = {"http": 80, "https": 443}
 _FORBIDDEN = re.compile(r"[\x00-\x20\x7f\\]")
 _HOST = re.compile(r"^(?!-)[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?\.?$")
+_BRACKETED = re.compile(r"\[[0-9A-Fa-f:.]+\](:[0-9]*)?")
 _ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _NUMERIC_HOST = re.compile(r"^(0[xX][0-9a-fA-F]*|[0-9]+)(\.(0[xX][0-9a-fA-F]*|[0-9]+))*\.?$")
 
@@ -95,6 +96,9 @@ def check_url(url: str, what: str, *, allow_http: bool = False) -> str:
         raise UrlNotAllowedError(what, "holds user info ('user:password@'); remove it and use the credential fields")
     if port == 0:
         raise UrlNotAllowedError(what, "has port 0; give a real port or none")
+    if "[" in parts.netloc and not _BRACKETED.fullmatch(parts.netloc):
+        # urlsplit takes a zone, and whatever stands behind the bracket.
+        raise UrlNotAllowedError(what, "has an IPv6 address that is none; write it as https://[2001:db8::1]/")
     _check_host(parts.hostname or "", what)
     return url
 
