@@ -161,11 +161,11 @@ THREATS: dict[str, Threat] = {
     ),
     "T12": Threat(
         "codes and states are read in the access log",
-        (f"{_S}test_t12_t13_server.py::test_t12_no_code_state_or_webhook_secret_is_in_the_log_of_the_api_server",),
+        ("pages/test_logs_and_headers.py::test_t12_no_code_state_or_webhook_secret_is_in_the_log_of_the_api_server",),
     ),
     "T13": Threat(
         "a false Host or X-Forwarded header chooses the redirect URI",
-        (f"{_S}test_t12_t13_server.py::test_t13_no_header_chooses_where_a_service_sends_browsers_back_to",),
+        ("pages/test_logs_and_headers.py::test_t13_no_header_chooses_where_a_service_sends_browsers_back_to",),
     ),
     "T14": Threat(
         "a connect link is stolen, used twice, used up by a scanner, or changed",
