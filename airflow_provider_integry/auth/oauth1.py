@@ -6,7 +6,7 @@ import hashlib
 import re
 from base64 import b64encode
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any, NoReturn, cast
 from urllib.parse import quote
 
 from oauthlib.oauth1 import SIGNATURE_TYPE_AUTH_HEADER, SIGNATURE_TYPE_BODY, SIGNATURE_TYPE_QUERY, Client
@@ -30,6 +30,13 @@ class _Client(Client):
     """oauthlib's client, told the body's hash: its own is SHA-1 for every method, and of text alone."""
 
     body_hash: str | None = None
+
+    def __repr__(self) -> str:
+        # oauthlib's own shows the token; `hook.auth` holds this object.
+        return f"<OAuth 1.0a client, {self.signature_method}>"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("An OAuth 1.0a client cannot be pickled: its secrets would be written in clear.")
 
     def get_oauth_params(self, request: Any) -> list[tuple[str, str]]:
         """Return the protocol's parameters but the signature."""
