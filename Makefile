@@ -10,12 +10,14 @@ PYTHON ?=
 PORT ?=
 ARGS ?=
 WORKERS ?= 3
+SEED ?= 1
+COUNTS ?= token_responses=1000000 callbacks=200000 connectors=200000 signatures=100000 jwts=100000 minted=100000
 VENV := .venv-$(AIRFLOW)
 BIN := $(CURDIR)/$(VENV)/bin
 RUN := PATH="$(BIN):$$PATH" "$(BIN)/python"
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up acme test test-distributed faults lint docs bench clean
+.PHONY: help setup demo up acme test test-distributed faults attacks fuzz lint docs bench clean
 
 help: ## Say what can be done
 	@echo "usage: make TARGET [AIRFLOW=3.3|3.2] [PYTHON=python3.12] [ARGS=...]"
@@ -45,6 +47,12 @@ test-distributed: ## Run two Celery workers, two API servers, PostgreSQL and Red
 		"$$python" scripts/environment.py --airflow $(AIRFLOW) --folder $(VENV)-distributed --group distributed \
 		$(if $(PYTHON),,--any-python)
 	@"$(CURDIR)/$(VENV)-distributed/bin/python" -m pytest tests/distributed $(ARGS)
+
+attacks: setup ## Run the tests that stand against threats; ARGS="T05 T20" for some of them
+	@$(RUN) -m pytest -n $(WORKERS) --dist loadscope --no-loadscope-reorder $$($(RUN) tests/security/threats.py $(ARGS))
+
+fuzz: setup ## Try COUNTS of hostile inputs, made from SEED (1)
+	@INTEGRY_FUZZ="$(COUNTS)" INTEGRY_FUZZ_SEED="$(SEED)" $(RUN) -m pytest -s tests/security/test_fuzz_long.py $(ARGS)
 
 lint: setup ## Check style, types and import rules
 	@$(RUN) -m ruff check .

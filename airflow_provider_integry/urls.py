@@ -16,18 +16,43 @@ from airflow_provider_integry.errors import UrlNotAllowedError
 DEFAULT_PORTS = {"http": 80, "https": 443}
 _FORBIDDEN = re.compile(r"[\x00-\x20\x7f\\]")
 _HOST = re.compile(r"^(?!-)[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?\.?$")
+_BRACKETED = re.compile(r"\[[0-9A-Fa-f:.]+\](:[0-9]*)?")
 _ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _NUMERIC_HOST = re.compile(r"^(0[xX][0-9a-fA-F]*|[0-9]+)(\.(0[xX][0-9a-fA-F]*|[0-9]+))*\.?$")
 
-# Metadata services outside the link-local ranges: AWS over IPv6, Alibaba, Azure, Oracle.
-_METADATA_ADDRESSES = frozenset(
-    ipaddress.ip_address(text)
-    for text in ("fd00:ec2::254", "fd20:ce::254", "100.100.100.200", "168.63.129.16", "192.0.0.192")
+# Metadata services outside the link-local ranges, which have IPv6 addresses for machines without IPv4.
+_METADATA_NETWORKS = tuple(
+    ipaddress.ip_network(text)
+    for text in (
+        "100.100.100.200",  # Alibaba
+        "168.63.129.16",  # Azure
+        "192.0.0.192",  # Oracle
+        "fd00:42::42",  # Scaleway
+        "fd00:100::100:200",  # Alibaba
+        "fd00:a9fe:a9fe::1",  # Linode
+        "fd00:c1::a9fe:a9fe",  # Oracle
+        "fd00:ec2::/32",  # AWS: metadata, and the credentials of pods
+        "fd20:ce::254",  # Google
+    )
 )
-_METADATA_NAMES = frozenset({"metadata", "metadata.google.internal", "metadata.goog", "instance-data"})
-_NAT64 = ipaddress.ip_network("64:ff9b::/96")
-_COMPATIBLE = ipaddress.ip_network("::/96")
-_SIX_TO_FOUR = ipaddress.ip_network("2002::/16")
+_METADATA_NAMES = frozenset(
+    {
+        "metadata",
+        "metadata.google.internal",
+        "metadata.goog",
+        "metadata.tencentyun.com",
+        "api.metadata.cloud.ibm.com",
+        "instance-data",
+        "instance-data.ec2.internal",
+    }
+)
+# The last 32 bits are an IPv4 address: NAT64 (RFC 6052, RFC 8215), IPv4-compatible, which is deprecated and
+# still routed by old stacks (RFC 4291), and IPv4-translated (RFC 2765).
+_ENDS_WITH_IPV4 = tuple(
+    ipaddress.IPv6Network(text) for text in ("64:ff9b::/96", "64:ff9b:1::/48", "::/96", "::ffff:0:0:0/96")
+)
+_ISATAP = (0x00005EFE, 0x02005EFE)
+_BROADCAST = ipaddress.ip_address("255.255.255.255")
 # Not routed on the public internet, or not by one host: RFC 6890, RFC 6598, and what came later.
 _PRIVATE = tuple(
     ipaddress.IPv4Network(text)
@@ -95,6 +120,9 @@ def check_url(url: str, what: str, *, allow_http: bool = False) -> str:
         raise UrlNotAllowedError(what, "holds user info ('user:password@'); remove it and use the credential fields")
     if port == 0:
         raise UrlNotAllowedError(what, "has port 0; give a real port or none")
+    if "[" in parts.netloc and not _BRACKETED.fullmatch(parts.netloc):
+        # urlsplit takes a zone, and whatever stands behind the bracket.
+        raise UrlNotAllowedError(what, "has an IPv6 address that is none; write it as https://[2001:db8::1]/")
     _check_host(parts.hostname or "", what)
     return url
 
@@ -125,21 +153,19 @@ def join_url(base_url: str | None, url: str) -> str:
 def forbidden_address_reason(address: str) -> str | None:
     """Say why no credential may ever go to this IP address; None when it may.
 
-    Link-local and metadata addresses are refused, also inside IPv4-mapped, IPv4-compatible,
-    NAT64 and 6to4 forms.
+    Link-local and metadata addresses are refused, also inside every form of an IPv6 address that holds an
+    IPv4 one.
     """
     try:
         ip = ipaddress.ip_address(address.split("%", 1)[0])
     except ValueError:
         return None
-    for candidate in (ip, _embedded_ipv4(ip)):
-        if candidate is None:
-            continue
-        if candidate in _METADATA_ADDRESSES:
+    for candidate in (ip, *_embedded_ipv4(ip)):
+        if any(candidate in network for network in _METADATA_NETWORKS):
             return "a cloud metadata address"
         if candidate.is_link_local:
             return "a link-local address"
-        if candidate.is_multicast or candidate.is_unspecified:
+        if candidate.is_multicast or candidate.is_unspecified or candidate == _BROADCAST:
             return "a multicast or unspecified address"
     return None
 
@@ -169,25 +195,27 @@ def private_address_reason(address: str) -> str | None:
         return None
     if reason := forbidden_address_reason(address):
         return reason
-    inner = _embedded_ipv4(ip) or ip
-    if isinstance(inner, ipaddress.IPv4Address):
-        is_private = any(inner in network for network in _PRIVATE)
-    else:
-        is_private = inner not in _PUBLIC_IPV6 or any(inner in network for network in _PRIVATE_IPV6)
+    is_private = any(_is_private(inner) for inner in _embedded_ipv4(ip) or [ip])
     return "an address of a private network" if is_private else None
 
 
-def _embedded_ipv4(ip: ipaddress.IPv4Address | ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
+def _is_private(ip: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
     if isinstance(ip, ipaddress.IPv4Address):
-        return None
+        return any(ip in network for network in _PRIVATE)
+    return ip not in _PUBLIC_IPV6 or any(ip in network for network in _PRIVATE_IPV6)
+
+
+def _embedded_ipv4(ip: ipaddress.IPv4Address | ipaddress.IPv6Address) -> list[ipaddress.IPv4Address]:
+    """Return the IPv4 addresses that an IPv6 address may lead to: some gateway or tunnel translates it."""
+    if isinstance(ip, ipaddress.IPv4Address):
+        return []
     if ip.ipv4_mapped:
-        return ip.ipv4_mapped
-    # IPv4-compatible (::a.b.c.d) is deprecated, and old stacks still route it.
-    if ip in _NAT64 or ip in _COMPATIBLE:
-        return ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
-    if ip in _SIX_TO_FOUR:
-        return ipaddress.IPv4Address((int(ip) >> 80) & 0xFFFFFFFF)
-    return None
+        return [ip.ipv4_mapped]
+    bits = int(ip)
+    found = [one for one in (ip.sixtofour, *(ip.teredo or ())) if one is not None]
+    if any(ip in network for network in _ENDS_WITH_IPV4) or (bits >> 32) & 0xFFFFFFFF in _ISATAP:
+        found.append(ipaddress.IPv4Address(bits & 0xFFFFFFFF))
+    return found
 
 
 def _check_scheme(scheme: str, what: str, allow_http: bool) -> None:

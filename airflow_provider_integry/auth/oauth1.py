@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from base64 import b64encode
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any, NoReturn, cast
 from urllib.parse import quote
 
 from oauthlib.oauth1 import SIGNATURE_TYPE_AUTH_HEADER, SIGNATURE_TYPE_BODY, SIGNATURE_TYPE_QUERY, Client
@@ -17,6 +18,7 @@ from airflow_provider_integry.errors import CredentialFormatError
 from airflow_provider_integry.secret import Secret
 
 FORM = "application/x-www-form-urlencoded"
+_PERCENT = re.compile("%[0-9A-Fa-f]{2}")
 _SIGNATURE_TYPES = {
     "header": SIGNATURE_TYPE_AUTH_HEADER,
     "query": SIGNATURE_TYPE_QUERY,
@@ -28,6 +30,13 @@ class _Client(Client):
     """oauthlib's client, told the body's hash: its own is SHA-1 for every method, and of text alone."""
 
     body_hash: str | None = None
+
+    def __repr__(self) -> str:
+        # oauthlib's own shows the token; `hook.auth` holds this object.
+        return f"<OAuth 1.0a client, {self.signature_method}>"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("An OAuth 1.0a client cannot be pickled: its secrets would be written in clear.")
 
     def get_oauth_params(self, request: Any) -> list[tuple[str, str]]:
         """Return the protocol's parameters but the signature."""
@@ -85,6 +94,7 @@ def sign(
     Raises:
         CredentialFormatError: The request cannot be signed as it is.
     """
+    _check_signable(request, credentials, callback, verifier)
     content_type = (request.header("Content-Type") or "").split(";")[0].strip().lower()
     is_form = content_type == FORM and request.body is not None
     if credentials.placement == "body":
@@ -113,6 +123,26 @@ def sign(
     if credentials.placement == "body":
         return replace(request, body=(body or "").encode("utf-8"))
     return request.with_header("Authorization", headers["Authorization"])
+
+
+def _check_signable(request: HttpRequest, credentials: OAuth1, callback: str | None, verifier: Secret | None) -> None:
+    """Refuse what oauthlib signs otherwise than RFC 5849: services would refuse the signature, and nobody knew why.
+
+    Raises:
+        CredentialFormatError: The path ends with ``;``, which oauthlib leaves out; or a parameter of the protocol
+            outside of the header holds ``%41`` or the like, which oauthlib decodes once more than it is encoded.
+    """
+    if request.url.partition("?")[0].endswith(";"):
+        raise CredentialFormatError("OAuth 1.0a signature", "cannot be made of a path that ends with ';'; leave it out")
+    if credentials.placement == "header":
+        return
+    secrets = (credentials.token, verifier)
+    texts = (credentials.consumer_key, callback or "", *(secret.reveal() for secret in secrets if secret))
+    if any(_PERCENT.search(text) for text in texts):
+        raise CredentialFormatError(
+            "OAuth 1.0a signature",
+            "cannot be made outside of the header where key or token hold a '%'; set placement to header",
+        )
 
 
 def _hash_body(body: bytes, method: str) -> str:

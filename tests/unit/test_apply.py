@@ -195,6 +195,15 @@ def test_oauth1_signs_urls_that_http_clients_send_without_encoding(url):
     assert signed(OAuth1("ck", Secret("cs")), HttpRequest("GET", url)).header("Authorization")
 
 
+@pytest.mark.parametrize(
+    ("url", "key", "placement"),
+    [("https://h/x;", "ck", "header"), ("https://h/x;?a=1", "ck", "query"), ("https://h/x", "c%41", "query")],
+)
+def test_what_oauthlib_would_sign_otherwise_than_the_rfc_is_refused(url, key, placement):
+    with pytest.raises(CredentialFormatError, match="cannot be made"):
+        signed(OAuth1(key, Secret("cs"), placement=placement), HttpRequest("GET", url))
+
+
 def test_oauth1_leaves_url_and_body_as_they_are():
     request = HttpRequest("POST", f"{URL}?a=%20b", (("Content-Type", "application/x-www-form-urlencoded"),), b"c=d+e")
 
