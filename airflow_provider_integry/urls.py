@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Sequence
 from typing import NamedTuple
 from urllib.parse import urljoin, urlsplit
 
@@ -195,7 +196,8 @@ def private_address_reason(address: str) -> str | None:
         return None
     if reason := forbidden_address_reason(address):
         return reason
-    is_private = any(_is_private(inner) for inner in _embedded_ipv4(ip) or [ip])
+    inner: Sequence[ipaddress.IPv4Address | ipaddress.IPv6Address] = _embedded_ipv4(ip) or (ip,)
+    is_private = any(map(_is_private, inner))
     return "an address of a private network" if is_private else None
 
 
