@@ -26,6 +26,7 @@ PROVED = {
     "/v1/polls/open": 400,
     "/v1/polls/plan": 400,
     "/v1/polls/settle": 400,
+    "/v1/end-users": 400,
 }
 
 
