@@ -9,7 +9,6 @@ from airflow.sdk import dag, get_current_context, task
 
 from airflow_provider_integry.assets import poll_asset, poll_records
 
-# [START scheduled]
 ORDERS = poll_asset("acme_shop", "new_orders", {"region": "emea"}, interval_s=2)
 
 
@@ -28,5 +27,4 @@ def new_orders():
     greet.expand(order=read_orders())
 
 
-# [END scheduled]
 new_orders()
