@@ -187,7 +187,7 @@ def _over() -> PublicError:
 def _need_key(request: Request) -> Secret:
     key = key_of(request)
     if key is None:
-        raise ConnectLinkError("other_browser")
+        raise ConnectLinkError("unknown")
     return key
 
 
