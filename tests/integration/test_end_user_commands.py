@@ -25,7 +25,7 @@ print(made.id)
 def place(tmp_path_factory):
     """A migrated installation with a workspace, an app, an API and a host application that listens."""
     found = Installation(tmp_path_factory.mktemp("end-users"))
-    with Server(who_am_i) as api, Server(Answer(204)) as host:
+    with Server(who_am_i) as api, Server(Answer(200)) as host:
         found.connections["acme_ws"] = {
             "conn_type": "integry_workspace",
             "login": "acme",

@@ -36,9 +36,9 @@ from airflow_provider_integry.connectors.user_info import Account
 from airflow_provider_integry.errors import (
     CredentialsRejectedError,
     HostNotAllowedError,
-    LoginRefusedError,
     MissingFieldError,
     NotAuthorizedError,
+    TokenEndpointError,
 )
 from airflow_provider_integry.hooks.integry import IntegryHook
 from airflow_provider_integry.settings import RawConnection
@@ -196,7 +196,7 @@ def test_a_login_is_made_with_the_end_users_own_password(serve, set_connection):
     assert who_calls("ada", conn_id="typed") == "ada"
     api.revoke_issued()
     assert who_calls("ada", conn_id="typed") == "ada"
-    with pytest.raises(LoginRefusedError):
+    with pytest.raises(TokenEndpointError, match="Wrong user name or password"):
         who_calls("bob", conn_id="typed")
     filled = fill(read_raw("typed"), entered)
     assert run_steps(verify(filled)) == Account("id-of-ada", "ada")

@@ -221,7 +221,7 @@ def test_the_api_server_tells_after_its_answer(apps):
 
 
 def test_what_is_left_is_told_when_grants_are_kept_alive(apps):
-    apps.receiver.script(Answer(500), Answer(204))
+    apps.receiver.script(Answer(500), Answer(200))
     apps.connect("u1")
     assert deliver(apps) == 0
     be_due(apps)

@@ -25,6 +25,8 @@ def apps(desk: Desk) -> Desk:
     }
     secret = {"login": "acme", "password": "a" * 40, "host": None}
     desk.add_connection("apps_ws", conn_type="integry_workspace", extra=json.dumps(extra), **secret)
+    keys = {"extra": json.dumps({"workspace": "apps_ws"})}
+    desk.add_connection("apps_keys", conn_type="integry_api_key", password="k", **keys)
     desk.add_connection("apps_crm", extra=json.dumps({**OAUTH, "workspace": "apps_ws"}))
     return desk
 
@@ -56,6 +58,13 @@ def test_the_page_of_an_end_user_offers_a_link_that_is_shown_once(apps):
     assert made[0]["return_url"] == "https://acme.example/done"
     assert "Who opens it" in page
     assert url.partition("link=")[2] not in root.open(PAGE).text
+
+
+def test_the_list_leads_to_the_page_of_an_end_user_whose_key_is_kept(apps):
+    apps.add_row("apps_keys", "u1", conn_type="integry_api_key")
+    page = apps.visitor("root").open("/authorizations?conn_id=apps_keys").text
+
+    assert re.search(r'href="(/integry/authorize\?conn_id=apps_keys&amp;end_user=u1)"[^>]*>Connect link<', page)
 
 
 def test_bindings_say_what_they_mean(apps):

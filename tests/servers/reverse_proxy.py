@@ -73,7 +73,7 @@ class PublicProxy:
         self._client = ClientSession(auto_decompress=False, timeout=ClientTimeout(total=60))
         app = web.Application(client_max_size=8 * 1024 * 1024)
         app.router.add_route("*", "/{path:.*}", self._pass)
-        self._runner = web.AppRunner(app)
+        self._runner = web.AppRunner(app, access_log=None)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", 0)
         await site.start()

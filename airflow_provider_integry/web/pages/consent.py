@@ -11,7 +11,8 @@ from starlette.responses import RedirectResponse
 from airflow_provider_integry.auth.oauth1_consent import OAuth1Consent
 from airflow_provider_integry.auth.oauth2 import OAuth2Settings
 from airflow_provider_integry.authorizations.airflow_store import local_consents, local_store
-from airflow_provider_integry.authorizations.consent import CALLBACK_PATH, Begun, context_of, cookie_name
+from airflow_provider_integry.authorizations.consent import CALLBACK_PATH, context_of, cookie_name
+from airflow_provider_integry.authorizations.consent_values import Begun
 from airflow_provider_integry.authorizations.consents import LIFE_S, Consent
 from airflow_provider_integry.authorizations.links import authorize_path
 from airflow_provider_integry.authorizations.steps import arun_steps

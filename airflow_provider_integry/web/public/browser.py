@@ -90,8 +90,10 @@ def keep(
     """Set a cookie that scripts cannot read, that other sites cannot send with a POST, and that Airflow never gets.
 
     Args:
-        request, response: The conversation.
-        name, value: The cookie.
+        request: The conversation.
+        response: The same.
+        name: The cookie.
+        value: Its text.
         max_age_s: Seconds that it lives; None for as long as the browser is open.
         path: What it is for, below the public prefix.
     """

@@ -9,7 +9,8 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
 from airflow_provider_integry.authorizations.airflow_store import local_consents
-from airflow_provider_integry.authorizations.consent import Callback, cookie_name
+from airflow_provider_integry.authorizations.consent import cookie_name
+from airflow_provider_integry.authorizations.consent_values import Callback
 from airflow_provider_integry.authorizations.consents import Consent
 from airflow_provider_integry.authorizations.steps import arun_steps, run_in_thread
 from airflow_provider_integry.end_users.local import local_links
@@ -75,7 +76,7 @@ async def _check_link(request: Request, consent: Consent) -> None:
     link_id, key = consent.link_id, key_of(request)
     if key is None:
         raise ConnectLinkError("other_browser")
-    link = (await in_visitor_thread(lambda: local_links().shown(link_id, key.reveal()))).link
+    link = (await in_visitor_thread(lambda: local_links().shown(link_id, key))).link
     if link.revoked_at is not None:
         raise ConnectLinkError("revoked")
     if link.done_at is not None or link.consent_id != consent.id:

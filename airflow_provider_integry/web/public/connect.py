@@ -12,8 +12,8 @@ from urllib.parse import parse_qsl
 from fastapi import APIRouter, Request, Response
 
 from airflow_provider_integry.end_users.link_store import Link
-from airflow_provider_integry.end_users.links import FINISH_S
-from airflow_provider_integry.end_users.local import local_links
+from airflow_provider_integry.end_users.link_values import FINISH_S
+from airflow_provider_integry.end_users.local import local_end_users, local_links
 from airflow_provider_integry.errors import ConnectLinkError
 from airflow_provider_integry.secret import Secret
 from airflow_provider_integry.web.public.browser import keep, key_of, read_public_form
@@ -80,6 +80,8 @@ async def show_link(link_id: str, request: Request) -> Response:
         "connect.html",
         **stop.as_values(),
         visitor=visitor.name if visitor and is_meant else "",
+        # Whoever else holds the link is not told whose account it is.
+        current=await in_visitor_thread(lambda: _name_account(stop)) if is_meant else "",
         needs_login=stop.link.needs_login and not is_meant,
         cancel_url=leave_url(stop.link, "cancelled"),
         message=_tell(stop, other),
@@ -97,7 +99,7 @@ async def take_link(link_id: str, request: Request) -> Response:
             if visitor is None or visitor.session.end_user != link.end_user:
                 return send_to_login(request, stop.workspace, path_of(link.id), "link")
             principal = visitor.principal
-            await in_visitor_thread(lambda: local_links().prove(link.id, key.reveal(), principal))
+            await in_visitor_thread(lambda: local_links().prove(link.id, key, principal))
     except ConnectLinkError as error:
         raise refuse(error) from None
     return await go_on(request, stop, key)
@@ -115,9 +117,16 @@ def _tell(stop: Stop, other: Visitor | None) -> tuple[str, str] | None:
         return None
     name = stop.brand.name
     return "error", (
-        f"You are signed in to {name} as {other.name}, and this link is for another user of {name}. Log in there as that"
-        " user, or close this page."
+        f"You are signed in to {name} as {other.name}, and this link is for another user of {name}."
+        " Log in there as that user, or close this page."
     )
+
+
+def _name_account(stop: Stop) -> str:
+    """Return whose account is connected now; empty for none."""
+    link = stop.link
+    (found,) = local_end_users().statuses(stop.principal, [(link.conn_id, link.end_user, link.account)])
+    return (found.account_name or found.account_id or "") if found else ""
 
 
 def _look(request: Request, link_id: str) -> Link:
@@ -126,7 +135,7 @@ def _look(request: Request, link_id: str) -> Link:
     if not token:
         if key is None:
             raise ConnectLinkError("unknown")
-        return local_links().resume(link_id, key.reveal())
+        return local_links().resume(link_id, key)
     link = local_links().look(token)
     if link.id != link_id:
         raise ConnectLinkError("unknown")
@@ -136,10 +145,10 @@ def _look(request: Request, link_id: str) -> Link:
 def _claim(request: Request, link_id: str, key: Secret) -> Link:
     token = _token_of(request)
     if not token:
-        return local_links().resume(link_id, key.reveal())
+        return local_links().resume(link_id, key)
     if local_links().look(token).id != link_id:
         raise ConnectLinkError("unknown")
-    return local_links().claim(token, key.reveal())
+    return local_links().claim(token, key)
 
 
 def _is_of(request: Request, link_id: str) -> bool:
@@ -148,7 +157,7 @@ def _is_of(request: Request, link_id: str) -> bool:
     if key is None:
         return False
     try:
-        local_links().shown(link_id, key.reveal())
+        local_links().shown(link_id, key)
     except ConnectLinkError:
         return False
     return True

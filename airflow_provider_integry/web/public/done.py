@@ -7,14 +7,14 @@ to, by a message to the page that opened this window, and by a signed event of i
 from __future__ import annotations
 
 import json
-from typing import Any
+from urllib.parse import quote
 
 from fastapi import APIRouter, Request, Response
 
 from airflow_provider_integry.authorizations.airflow_store import local_consents, local_store
 from airflow_provider_integry.authorizations.consents import Consent
 from airflow_provider_integry.authorizations.steps import arun_steps
-from airflow_provider_integry.end_users.links import Finished
+from airflow_provider_integry.end_users.link_values import Finished, FinishOutcome
 from airflow_provider_integry.end_users.local import local_links
 from airflow_provider_integry.end_users.return_urls import add_query
 from airflow_provider_integry.errors import ConnectLinkError, IntegryError
@@ -33,13 +33,14 @@ from airflow_provider_integry.web.public.journeys import (
 )
 from airflow_provider_integry.web.public.rendering import PublicError, render, render_form
 from airflow_provider_integry.web.public.threads import in_visitor_thread
+from airflow_provider_integry.web.public.visitors import find_visitor
 
 DONE_PATH = LINK_PATH + "/done"
 OUTCOME_PATH = "/public/outcome/{consent_id}"
 _MAX_ID = 64
 # What the service has said may be long, and is shown as far as people read.
 _MAX_WORDS = 600
-_STATUSES = {"ready": "connected", "connected": "connected", "held": "held", "denied": "denied", "failed": "failed"}
+_OUTCOMES: dict[str, FinishOutcome] = {"held": "held", "denied": "denied", "declined": "denied"}
 
 
 def build_router() -> APIRouter:
@@ -58,8 +59,8 @@ async def show_done(link_id: str, request: Request) -> Response:
         stop = await in_visitor_thread(lambda: find_stop(finished.link))
     except ConnectLinkError as error:
         raise refuse(error) from None
-    status = _STATUSES.get(finished.status)
-    if status is None:
+    status = finished.status
+    if status not in ("connected", "held"):
         # Nothing has come of it yet.
         return go_to(request, path_of(link_id))
     code = read_code(request, finished.link)
@@ -67,13 +68,13 @@ async def show_done(link_id: str, request: Request) -> Response:
         request,
         "done.html",
         **stop.as_values(),
-        status=status,
+        result=status,
         who=await in_visitor_thread(lambda: _name_account(stop)) if status == "connected" else "",
         warning=finished.link.message or "",
         origin=finished.origin or "",
-        message=json.dumps(build_message(finished, status, code)),
-        return_url=build_return_url(finished, status, code),
-        back="",
+        message=json.dumps({**finished.message, "code": code}),
+        return_url=add_query(finished.url, {"code": code}) if finished.url and code else finished.url or "",
+        back=await _find_way_back(request, stop),
     )
 
 
@@ -89,6 +90,9 @@ async def finish_consent(request: Request, consent: Consent) -> Response:
     try:
         finished = await in_visitor_thread(lambda: _finish(consent))
     except ConnectLinkError as error:
+        if error.reason == "used" and consent.link_id is not None:
+            # Its last page says what came of it.
+            return go_to(request, path_of(consent.link_id, "done"))
         raise refuse(error) from None
     if consent.outcome in ("ready", "held"):
         return finish(request, finished)
@@ -107,7 +111,8 @@ async def show_outcome(consent_id: str, request: Request) -> Response:
         **stop.as_values(),
         outcome=outcome,
         consent_id=consent.id,
-        before=consent.message if outcome == "other_account" else "",
+        # Where nobody has shown that they are the user, the account is not named that this user has.
+        before=consent.message if outcome == "other_account" and stop.link.binding == "login" else "",
         after=consent.account_name or consent.account_id or "",
         # What went wrong otherwise is for whoever looks after the connection, and stands in the log.
         words=_shorten(consent.message or "") if outcome == "denied" else "",
@@ -126,36 +131,26 @@ async def answer(consent_id: str, request: Request) -> Response:
     return await finish_consent(request, found or consent)
 
 
-def build_message(finished: Finished, status: str, code: str | None) -> dict[str, Any]:
-    """Return what the page that opened the window is told; what is not known is null."""
-    link = finished.link
-    return {
-        "type": "integry.connect",
-        "link": link.id,
-        "conn_id": link.conn_id,
-        "status": status,
-        "connected_account_id": link.connected_id,
-        "state": link.state,
-        "code": code,
-    }
-
-
-def build_return_url(finished: Finished, status: str, code: str | None) -> str:
-    """Return where the browser goes in the end; empty where the link does not say."""
-    link = finished.link
-    if link.return_url is None:
+async def _find_way_back(request: Request, stop: Stop) -> str:
+    """Return the page of the app in the marketplace, for who is signed in there; empty for others."""
+    visitor = await find_visitor(request, stop.workspace) if stop.app.is_listed else None
+    if visitor is None:
         return ""
-    told = {"status": status, "connected_account_id": link.connected_id, "state": link.state, "code": code}
-    return add_query(link.return_url, told)
+    return f"/apps/{quote(stop.workspace.conn_id, safe='')}/{quote(stop.app.conn_id, safe='')}"
 
 
 def _shown(request: Request, link_id: str) -> Finished:
-    return local_links().shown(link_id, _need_key(request).reveal())
+    return local_links().shown(link_id, _need_key(request))
 
 
 def _finish(consent: Consent) -> Finished:
-    row = local_store().find(consent.digest) if consent.outcome == "ready" else None
-    return local_links().finish_consent(consent, row.public_id if row else None)
+    """Note at the link what came of its consent."""
+    assert consent.link_id is not None
+    if consent.outcome == "ready":
+        row = local_store().find(consent.digest)
+        return local_links().finish(consent.link_id, "connected", row.public_id if row else None)
+    outcome = _OUTCOMES.get(consent.outcome, "failed")
+    return local_links().finish(consent.link_id, outcome, message=_shorten(consent.message or ""))
 
 
 def _name_account(stop: Stop) -> str:
@@ -173,7 +168,7 @@ async def _open(request: Request, consent_id: str) -> tuple[Consent, Stop]:
         if key is None or consent is None or consent.link_id is None or not consent.belongs_to(None, key):
             raise _over()
         link_id = consent.link_id
-        finished = await in_visitor_thread(lambda: local_links().shown(link_id, key.reveal()))
+        finished = await in_visitor_thread(lambda: local_links().shown(link_id, key))
         return consent, await in_visitor_thread(lambda: find_stop(finished.link))
     except ConnectLinkError as error:
         raise refuse(error) from None
@@ -192,7 +187,7 @@ def _over() -> PublicError:
 def _need_key(request: Request) -> Secret:
     key = key_of(request)
     if key is None:
-        raise ConnectLinkError("other_browser")
+        raise ConnectLinkError("unknown")
     return key
 
 

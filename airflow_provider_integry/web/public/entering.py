@@ -7,10 +7,16 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from functools import partial
 
 from fastapi import APIRouter, Request, Response
 
-from airflow_provider_integry.authorizations.steps import arun_steps
+from airflow_provider_integry.authorizations.airflow_store import local_held_grants
+from airflow_provider_integry.authorizations.consent_values import Visit
+from airflow_provider_integry.authorizations.steps import Do, Steps, arun_steps
+from airflow_provider_integry.end_users.accounts import ConnectedAccount
+from airflow_provider_integry.end_users.implicit import Prepared
+from airflow_provider_integry.end_users.link_values import Finished
 from airflow_provider_integry.end_users.local import local_end_users, local_links
 from airflow_provider_integry.errors import (
     ConnectLinkError,
@@ -21,6 +27,7 @@ from airflow_provider_integry.secret import Secret
 from airflow_provider_integry.web.public.browser import key_of, read_public_form
 from airflow_provider_integry.web.public.connect import PATH as LINK_PATH
 from airflow_provider_integry.web.public.journeys import Stop, find_stop, finish, go_to, leave_url, path_of, refuse
+from airflow_provider_integry.web.public.pace import count_try
 from airflow_provider_integry.web.public.rendering import render_form
 from airflow_provider_integry.web.public.threads import in_visitor_thread
 from airflow_provider_integry.web.public.visitors import find_visitor
@@ -43,11 +50,8 @@ def build_router() -> APIRouter:
 
 async def show_form(link_id: str, request: Request) -> Response:
     """Show the form, in the browser that has taken the link."""
-    key = key_of(request)
     try:
-        if key is None:
-            raise ConnectLinkError("unknown")
-        stop = await _open(link_id, key)
+        stop = await _open(link_id, key_of(request))
     except ConnectLinkError as error:
         if error.reason in ("login", "used"):
             # Its own page says what is to be done, or what came of it.
@@ -61,9 +65,10 @@ async def enter(link_id: str, request: Request) -> Response:
     fields, key = await read_public_form(request, MAX_BYTES)
     try:
         stop = await _open(link_id, key)
+        count_try(link_id, stop.brand, path_of(link_id, "form"))
         asked = {item.name for item in stop.app.fields}
         given = {name: value for name, value in fields.items() if name in asked}
-        finished = await arun_steps(local_end_users().enter(stop.link, stop.principal, given))
+        finished = await arun_steps(_keep(stop, given, key))
     except ConnectLinkError as error:
         raise refuse(error) from None
     except ImplicitAuthorizationError as error:
@@ -76,13 +81,33 @@ async def enter(link_id: str, request: Request) -> Response:
     return finish(request, finished)
 
 
-async def _open(link_id: str, key: Secret) -> Stop:
+def _keep(stop: Stop, given: Mapping[str, str], key: Secret) -> Steps[Finished]:
+    """Try what was entered, and keep it; for good, or until the host application says whose it is."""
+    link, users, links = stop.link, local_end_users(), local_links()
+    if link.binding != "code":
+        account: ConnectedAccount = yield from users.create(
+            stop.principal, link.conn_id, link.end_user, given, account=link.account
+        )
+        finished: Finished = yield Do(partial(links.finish, link.id, "connected", account.id, browser_key=key))
+        return finished
+    ready: Prepared = yield from users.prepare(stop.principal, link.conn_id, link.end_user, given, account=link.account)
+    visit = Visit(link.id, key, holds=True)
+    owner = stop.principal.name
+    hold = local_held_grants().hold_entered
+    yield Do(partial(hold, ready.subject, ready.entered, ready.account, visit=visit, owner=owner))
+    held: Finished = yield Do(partial(links.finish, link.id, "held", browser_key=key))
+    return held
+
+
+async def _open(link_id: str, key: Secret | None) -> Stop:
     """Return what is to be entered, where this browser may do that now.
 
     Raises:
         ConnectLinkError: It may not.
     """
-    link, _ = await in_visitor_thread(lambda: local_links().enter(link_id, key.reveal()))
+    if key is None:
+        raise ConnectLinkError("unknown")
+    link, _ = await in_visitor_thread(lambda: local_links().enter(link_id, key))
     stop = await in_visitor_thread(lambda: find_stop(link))
     if stop.subject is not None:
         raise ConnectLinkError("connection")

@@ -20,7 +20,7 @@ from airflow_provider_integry.authorizations.steps import arun_steps
 from airflow_provider_integry.authorizations.subject import Subject, build_subject
 from airflow_provider_integry.end_users.accounts import App
 from airflow_provider_integry.end_users.link_store import Link
-from airflow_provider_integry.end_users.links import Finished
+from airflow_provider_integry.end_users.link_values import Finished
 from airflow_provider_integry.end_users.local import local_directory, local_end_users, local_links
 from airflow_provider_integry.end_users.principals import Principal
 from airflow_provider_integry.end_users.return_urls import add_query
@@ -30,6 +30,7 @@ from airflow_provider_integry.secret import Secret
 from airflow_provider_integry.web.pages.consent import host_of, scopes_of
 from airflow_provider_integry.web.public.branding import Brand
 from airflow_provider_integry.web.public.browser import keep, public_prefix
+from airflow_provider_integry.web.public.pace import count_beginning
 from airflow_provider_integry.web.public.rendering import PublicError, render_leaving
 from airflow_provider_integry.web.public.threads import in_visitor_thread
 from airflow_provider_integry.web.public.visitors import brand_of
@@ -140,6 +141,7 @@ async def begin_consent(request: Request, stop: Stop, key: Secret) -> Response:
     """
     assert stop.subject is not None
     link = stop.link
+    count_beginning(link.workspace, link.end_user, stop.brand, path_of(link.id))
     visit = Visit(link.id, key, holds=link.binding == "code")
     root = config.public_url() or base_url_of(request)
     steps = local_consents().begin(stop.subject, base_url=root, user=stop.principal.name, visit=visit)

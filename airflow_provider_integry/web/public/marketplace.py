@@ -9,6 +9,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import parse_qs, quote, urlencode, urlsplit
 
 from fastapi import APIRouter, Request, Response
@@ -77,7 +78,7 @@ class Stall:
         query = ({RETURN_FIELD: self.return_url} if self.return_url else {}) | more
         return f"{self.path}/{quote(conn_id, safe='')}" + (f"?{urlencode(query)}" if query else "")
 
-    def as_values(self, request: Request) -> dict[str, object]:
+    def as_values(self, request: Request) -> dict[str, Any]:
         """Return what its pages have in common."""
         return {
             "brand": brand_of(self.workspace),
@@ -135,7 +136,7 @@ async def show_app(workspace: str, conn_id: str, request: Request) -> Response:
 
 
 async def connect(workspace: str, conn_id: str, request: Request) -> Response:
-    """Begin to connect an account: at the host application's login, or, for who is signed in, where the app wants it."""
+    """Begin to connect an account: at the host application's login, and for who is signed in where the app wants it."""
     form, key = await read_public_form(request)
     stall = await _open(request, workspace, form.get(RETURN_FIELD))
     app, _, accounts = await in_visitor_thread(lambda: _look_at(stall, conn_id))
@@ -277,8 +278,8 @@ def _make_link(stall: Stall, app: App, account: str | None, key: Secret) -> Link
     end_user = stall.visitor.session.end_user
     made = links.make(principal, app.conn_id, end_user, account=account, binding="login", return_url=stall.return_url)
     (token,) = parse_qs(urlsplit(made.url).query)["link"]
-    links.claim(token, key.reveal())
-    return links.prove(made.id, key.reveal(), principal)
+    links.claim(token, key)
+    return links.prove(made.id, key, principal)
 
 
 def _sum_up(accounts: Sequence[ConnectedAccount]) -> Mapping[str, Readiness]:

@@ -30,14 +30,22 @@ class PublicError(PageError):
         status, title, detail: As for every page.
         brand: Whose page it was, where that is known.
         back: Path below the public prefix that leads on, and what the link to it says.
+        wait_s: Seconds after which it may be tried again; None where that makes no difference.
     """
 
     def __init__(
-        self, status: int, title: str, detail: str, brand: Brand | None = None, back: tuple[str, str] | None = None
+        self,
+        status: int,
+        title: str,
+        detail: str,
+        brand: Brand | None = None,
+        back: tuple[str, str] | None = None,
+        wait_s: int | None = None,
     ) -> None:
         super().__init__(status, title, detail)
         self.brand = brand
         self.back = back
+        self.wait_s = wait_s
 
 
 def render(
@@ -98,7 +106,11 @@ def render_leaving(request: Request, url: str, brand: Brand | None = None) -> HT
 def render_refusal(request: Request, error: PageError) -> HTMLResponse:
     """Return the page for a request that is not done."""
     brand, back = (error.brand, error.back) if isinstance(error, PublicError) else (None, None)
-    return render(request, "refusal.html", error.status, brand=brand, title=error.title, detail=error.detail, back=back)
+    values: dict[str, Any] = {"title": error.title, "detail": error.detail, "back": back}
+    page = render(request, "refusal.html", error.status, brand=brand, **values)
+    if isinstance(error, PublicError) and error.wait_s is not None:
+        page.headers["Retry-After"] = str(error.wait_s)
+    return page
 
 
 def build_policy(nonce: str, images: Iterable[str]) -> str:

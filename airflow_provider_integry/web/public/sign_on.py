@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import logging
 import time
+from functools import partial
 from urllib.parse import parse_qsl
 
 from fastapi import APIRouter, Request, Response
-from starlette.responses import RedirectResponse
 
+from airflow_provider_integry import config
 from airflow_provider_integry.auth.end_user_identity import MAX_TOKEN, Identity
-from airflow_provider_integry.authorizations.steps import arun_steps
+from airflow_provider_integry.authorizations.steps import Do, Steps, arun_steps
+from airflow_provider_integry.end_users.accounts import App, ConnectedAccount
+from airflow_provider_integry.end_users.implicit import map_app_auth
 from airflow_provider_integry.end_users.local import (
     local_directory,
     local_end_users,
@@ -26,7 +29,7 @@ from airflow_provider_integry.end_users.workspace import Workspace
 from airflow_provider_integry.errors import EndUserIdentityError, IntegryError
 from airflow_provider_integry.secret import Secret
 from airflow_provider_integry.web.public.journeys import go_to
-from airflow_provider_integry.web.public.rendering import PublicError
+from airflow_provider_integry.web.public.rendering import PublicError, render_form
 from airflow_provider_integry.web.public.threads import in_visitor_thread
 from airflow_provider_integry.web.public.visitors import (
     SIGN_ON_PATH,
@@ -35,6 +38,7 @@ from airflow_provider_integry.web.public.visitors import (
     read_errand,
     sign_in,
 )
+from airflow_provider_integry.web.security import is_from
 
 log = logging.getLogger(__name__)
 PATH = f"/public{SIGN_ON_PATH}"
@@ -55,7 +59,28 @@ async def sign_on(request: Request) -> Response:
     query = request.scope["query_string"]
     # The access log prints queries: this one says who somebody is.
     request.scope["query_string"] = b""
-    token, state = _read(query)
+    return await _sign_in(request, *_read(query))
+
+
+async def posted_sign_on(request: Request) -> Response:
+    """Take a token that comes as a form, and so stands in no address.
+
+    The form comes from the login's site, so that the browser leaves our cookies out. A page of ours sends the same
+    form once more, and then they are there.
+    """
+    request.scope["query_string"] = b""
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MAX_QUERY:
+            break
+    token, state = _read(bytes(body))
+    if is_from(request, config.public_url()):
+        return await _sign_in(request, token, state)
+    return await render_form(request, "signing_on.html", token=token, state=state)
+
+
+async def _sign_in(request: Request, token: str, state: str) -> Response:
     errand = read_errand(request, state)
     if errand is None:
         raise _not_begun()
@@ -67,28 +92,12 @@ async def sign_on(request: Request) -> Response:
     assert end_user is not None
     if identity.api_key is not None:
         await _pass_on(principal, end_user, identity.api_key)
-    session = await in_visitor_thread(lambda: local_sessions().make(workspace, end_user, now=time.time()))
+    name = identity.name
+    session = await in_visitor_thread(lambda: local_sessions().make(workspace, end_user, now=time.time(), name=name))
     answer = go_to(request, errand.path)
-    sign_in(request, answer, session, identity.name)
+    sign_in(request, answer, session)
     forget_errand(request, answer, state)
     return answer
-
-
-async def posted_sign_on(request: Request) -> Response:
-    """Take a token that comes as a form, and go on as with the other kind.
-
-    The form comes from the login's site, so that the browser leaves our cookies out; they are there again when it
-    follows this redirect.
-    """
-    request.scope["query_string"] = b""
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_QUERY:
-            break
-    _read(bytes(body))
-    # Relative: behind a proxy, our own path may be another one than the browser's.
-    return RedirectResponse(f"?{body.decode('ascii')}", 303)
 
 
 def _identify(token: str, workspace: Workspace) -> tuple[Principal, Identity]:
@@ -114,10 +123,17 @@ async def _pass_on(principal: Principal, end_user: str, api_key: Secret) -> None
         log.warning("Workspace '%s' passes keys on and names no host connection.", workspace.conn_id)
         return
     try:
-        await arun_steps(local_end_users().create_implicit(principal, end_user, api_key))
+        await arun_steps(_create(principal, workspace.host_connection, end_user, api_key))
     except IntegryError as error:
         # They are signed in all the same; the app stays unconnected, and the page says so.
         log.warning("Workspace '%s': the key that its login passes on was not taken: %s", workspace.conn_id, error)
+
+
+def _create(principal: Principal, conn_id: str, end_user: str, api_key: Secret) -> Steps[ConnectedAccount]:
+    """Connect an account with the key alone that a login passes on."""
+    app: App = yield Do(partial(local_end_users().app, principal, conn_id))
+    fields = map_app_auth(app.fields, api_key.reveal())
+    return (yield from local_end_users().create(principal, conn_id, end_user, fields))
 
 
 def _not_begun() -> PublicError:
@@ -135,9 +151,9 @@ def _read(query: bytes) -> tuple[str, str]:
     Raises:
         PublicError: One of them is missing or there twice, or the whole is too long.
     """
+    if len(query) > MAX_QUERY:
+        raise _not_begun()
     try:
-        if len(query) > MAX_QUERY:
-            raise ValueError
         pairs = parse_qsl(query.decode("ascii"), errors="strict", max_num_fields=50)
     except ValueError:
         raise _not_begun() from None

@@ -30,7 +30,6 @@ from airflow_provider_integry.web.public.rendering import PublicError, render_le
 SIGN_ON_PATH = "/sign-on"
 # For how long somebody may take to log in.
 LOGIN_LIFE_S = 600
-_NAME_CHARS = 100
 _STATE_CHARS = 43
 
 
@@ -73,31 +72,23 @@ def brand_of(workspace: Workspace) -> Brand:
 
 async def find_visitor(request: Request, workspace: Workspace) -> Visitor | None:
     """Return who has signed in at a host application in this browser; None for nobody."""
-    text = request.cookies.get(_cookie("session", workspace), "")
+    text = request.cookies.get(_session_cookie(workspace), "")
     if not text:
         return None
     session = await run_in_thread(lambda: local_sessions().read(text, now=time.time()))
-    if session is None or session.workspace != workspace:
+    if session is None or not _is_same(session.workspace, workspace):
         return None
-    sealed = request.cookies.get(_cookie("name", workspace), "")
-    return Visitor(session, _read_name(sealed, session) or session.end_user)
+    return Visitor(session, session.name or session.end_user)
 
 
-def sign_in(request: Request, response: Response, session: Session, name: str | None) -> None:
-    """Let a browser keep a session, and what its pages call the user."""
-    workspace = session.workspace
-    keep(request, response, _cookie("session", workspace), session.text.reveal(), SESSION_LIFE_S)
-    if name:
-        sealed = seal_data({"name": name[:_NAME_CHARS]}, f"name {session.digest}")
-        keep(request, response, _cookie("name", workspace), sealed, SESSION_LIFE_S)
-    else:
-        forget(request, response, _cookie("name", workspace))
+def sign_in(request: Request, response: Response, session: Session) -> None:
+    """Let a browser keep a session."""
+    keep(request, response, _session_cookie(session.workspace), session.text.reveal(), SESSION_LIFE_S)
 
 
 def sign_out(request: Request, response: Response, workspace: Workspace) -> None:
     """Let a browser forget its session."""
-    for kind in ("session", "name"):
-        forget(request, response, _cookie(kind, workspace))
+    forget(request, response, _session_cookie(workspace))
 
 
 def send_to_login(request: Request, workspace: Workspace, path: str, source: str) -> Response:
@@ -148,18 +139,15 @@ def forget_errand(request: Request, response: Response, state: str) -> None:
     forget(request, response, _state_cookie(state), SIGN_ON_PATH)
 
 
-def _cookie(kind: str, workspace: Workspace) -> str:
+def _is_same(one: Workspace, other: Workspace) -> bool:
+    return (one.conn_id, one.team) == (other.conn_id, other.team)
+
+
+def _session_cookie(workspace: Workspace) -> str:
     digest = hashlib.sha256(workspace.conn_id.encode("utf-8", "surrogatepass")).hexdigest()
-    return f"integry_{kind}_{digest[:12]}"
+    return f"integry_session_{digest[:12]}"
 
 
 def _state_cookie(state: str) -> str:
     # Beginning of a digest: the name of a cookie tells nothing that is good for anything.
     return f"integry_sign_on_{hashlib.sha256(state.encode()).hexdigest()[:12]}"
-
-
-def _read_name(sealed: str, session: Session) -> str:
-    try:
-        return str(unseal_data(sealed, f"name {session.digest}")["name"]) if sealed else ""
-    except (UnreadableGrantError, KeyError):
-        return ""

@@ -38,6 +38,10 @@
     for (const form of document.forms) delete form.dataset.sent;
   });
 
+  // What came from a login goes on by itself.
+  const going = document.querySelector("form[data-go]");
+  if (going) going.requestSubmit();
+
   // The page that opened this window is told what came of it, if it is the one that was meant to be told.
   const main = document.querySelector("main[data-message]");
   if (!main) return;
