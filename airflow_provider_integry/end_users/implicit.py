@@ -135,10 +135,25 @@ def prepare(
 def dump_prepared(ready: Prepared) -> dict[str, object]:
     """Return checked credentials as JSON values, secrets included: only to be encrypted."""
     entered = {name: one.reveal() if isinstance(one, Secret) else one for name, one in ready.entered.items()}
-    return {"entered": entered, "account": [ready.account.id, ready.account.name] if ready.account else None}
+    account = [ready.account.id, ready.account.name] if ready.account else None
+    return {"entered": entered, "account": account, "binding": ready.subject.binding}
 
 
-def load_prepared(data: Mapping[str, Any]) -> tuple[dict[str, Secret], Account | None]:
-    """Return the credentials and the account that `dump_prepared` was given."""
+class Dumped(NamedTuple):
+    """What `dump_prepared` was given.
+
+    Attributes:
+        entered: Credentials by field.
+        account: Whose they are.
+        binding: Where they may be sent: with another one they are not used.
+    """
+
+    entered: dict[str, Secret]
+    account: Account | None
+    binding: str
+
+
+def load_prepared(data: Mapping[str, Any]) -> Dumped:
+    """Return what `dump_prepared` was given."""
     entered = {name: Secret(text) for name, text in data["entered"].items()}
-    return entered, Account(*data["account"]) if data["account"] else None
+    return Dumped(entered, Account(*data["account"]) if data["account"] else None, data["binding"])

@@ -314,6 +314,11 @@ class Links:
         who = by.end_user if by.end_user is not None else end_user
         return taken, who is not None and is_same(who, link.end_user)
 
+    def hold_again(self, link: Link, code: str) -> None:
+        """Let what a link holds be fetched once more: it could not be stored now."""
+        values = {"outcome": "held", "completion_digest": digest_of("completion", code)}
+        self._store.change(link, {"outcome": "taken"}, values)
+
     def settle(self, link: Link, status: FinishOutcome, connected_id: str | None, message: str | None = None) -> None:
         """Note what came of what a link held; nothing is held any more."""
         values = {"outcome": status, "connected_id": connected_id, "message": message, "sealed": None}

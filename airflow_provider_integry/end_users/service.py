@@ -40,6 +40,7 @@ from airflow_provider_integry.end_users.principals import Principal
 from airflow_provider_integry.end_users.reading import MAX_PAGE, MAX_STATUSES, Reader
 from airflow_provider_integry.end_users.workspaces import Directory
 from airflow_provider_integry.errors import (
+    ConnectLinkError,
     EndUserNotFoundError,
     ImplicitAuthorizationError,
     IntegryError,
@@ -271,11 +272,13 @@ class EndUsers(Reader):
             message = "It was fetched for another end user than the one it was made for, and dropped."
             yield Do(partial(links.settle, link, "failed", None, message))
             raise EndUserNotFoundError("code")
-        row: Authorization | None
-        if link.sealed:
-            row = yield from self._release_form(by, link)
-        else:
-            row = yield from held.release(link.id, owner=by.name)
+        try:
+            row = yield from self._release(by, link)
+        except IntegryError as error:
+            # What may go better the next time can be fetched again with the same code.
+            again = partial(links.hold_again, link, code)
+            yield Do(again if error.retryable else partial(links.settle, link, "failed", None, str(error)))
+            raise
         if row is None:
             yield Do(partial(links.settle, link, "failed", None, "What was held was not there any more."))
             raise EndUserNotFoundError("code")
@@ -285,14 +288,21 @@ class EndUsers(Reader):
 
     # -- inside ------------------------------------------------------------------------------------
 
-    def _release_form(self, by: Principal, link: Link) -> Steps[Authorization]:
-        """Store what was typed into the form of a link; the connection may have been changed meanwhile."""
-        entered, account = load_prepared(link.open())
-        ready = yield from self.prepare(by, link.conn_id, link.end_user, entered, account=link.account, verify=False)
-        parts = self._parts
+    def _release(self, by: Principal, link: Link) -> Steps[Authorization | None]:
+        """Store what a link holds; None where that is not there any more."""
+        if not link.sealed:
+            return (yield from self._parts.held.release(link.id, owner=by.name))
+        held = load_prepared(link.open())
+        ready = yield from self.prepare(
+            by, link.conn_id, link.end_user, held.entered, account=link.account, verify=False
+        )
+        if ready.subject.binding != held.binding:
+            # Edited meanwhile: what was typed for one host is not sent to another.
+            raise ConnectLinkError("connection")
+        parts, subject = self._parts, ready.subject
         return (
             yield from store_entered(
-                parts.store, parts.journal, parts.events, ready.subject, entered, account, owner=by.name
+                parts.store, parts.journal, parts.events, subject, held.entered, held.account, owner=by.name
             )
         )
 

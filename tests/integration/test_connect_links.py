@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from integration.host_app import PUBLIC_URL, HostApps, who_am_i
-from integration.loopback import Server
+from integration.loopback import Server, connection
 from sqlalchemy import create_engine, text
 from sqlalchemy.pool import NullPool
 
@@ -25,6 +25,7 @@ from airflow_provider_integry.errors import (
     EndUserNotFoundError,
     ImplicitAuthorizationError,
     LinkRequestError,
+    StoreUnavailableError,
 )
 from airflow_provider_integry.secret import Secret
 from airflow_provider_integry.settings import RawConnection
@@ -306,6 +307,43 @@ def test_a_user_fetches_its_own_and_no_other_application_can(apps):
     with pytest.raises(EndUserNotFoundError):
         run_steps(apps.service.redeem(apps.host("globex"), code, end_user="u1"))
     assert run_steps(apps.service.redeem(apps.user("u1"), code)).end_user == "u1"
+
+
+def test_what_cannot_be_stored_now_can_be_fetched_again(apps, monkeypatch):
+    link_id, finished = hold(apps)
+    code = finished.message["code"]
+
+    def fail(*arguments):
+        raise StoreUnavailableError("The database does not answer.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(apps.directory, "find_app", fail)
+        with pytest.raises(StoreUnavailableError):
+            run_steps(apps.service.redeem(apps.host(), code, end_user="u1"))
+
+    assert apps.links.find(apps.host(), link_id).status == "held"
+    assert run_steps(apps.service.redeem(apps.host(), code, end_user="u1")).end_user == "u1"
+
+
+def test_a_connection_that_was_changed_meanwhile_gets_nothing(apps):
+    link_id, finished = hold(apps)
+    apps.put_app("crm", "globex_ws")
+
+    with pytest.raises(ImplicitAuthorizationError):
+        run_steps(apps.service.redeem(apps.host(), finished.message["code"], end_user="u1"))
+
+    assert (apps.store.count(), apps.links.find(apps.host(), link_id).status) == (0, "failed")
+
+
+def test_what_was_typed_for_one_host_is_not_stored_for_another(apps):
+    link_id, finished = hold(apps)
+    apps.put(connection(f"{apps.server.url}/v2", conn_id="crm", workspace="acme_ws", accounts_per_user="several"))
+
+    with pytest.raises(ConnectLinkError) as caught:
+        run_steps(apps.service.redeem(apps.host(), finished.message["code"], end_user="u1"))
+
+    assert caught.value.reason == "connection"
+    assert (apps.store.count(), apps.links.find(apps.host(), link_id).status) == (0, "failed")
 
 
 def test_a_code_lives_five_minutes(apps):
