@@ -158,6 +158,7 @@ def test_somebody_signs_in_consents_and_is_connected(user, place, who):
     assert urlsplit(done.url).path.endswith("/done")
     assert not urlsplit(done.url).query
     assert "Acme may now use ada at Example CRM" in text_of(done)
+    assert ("a", f"{user.prefix}/apps/acme/crm") in read(done).loaded
     (account,) = accounts_of(place, who)
     assert (account["conn_id"], account["readiness"], account["account_name"]) == ("crm", "ready", "ada")
     assert "Connected" in text_of(user.open("/apps/acme/crm"))

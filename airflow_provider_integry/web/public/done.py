@@ -7,6 +7,7 @@ to, by a message to the page that opened this window, and by a signed event of i
 from __future__ import annotations
 
 import json
+from urllib.parse import quote
 
 from fastapi import APIRouter, Request, Response
 
@@ -32,6 +33,7 @@ from airflow_provider_integry.web.public.journeys import (
 )
 from airflow_provider_integry.web.public.rendering import PublicError, render, render_form
 from airflow_provider_integry.web.public.threads import in_visitor_thread
+from airflow_provider_integry.web.public.visitors import find_visitor
 
 DONE_PATH = LINK_PATH + "/done"
 OUTCOME_PATH = "/public/outcome/{consent_id}"
@@ -72,7 +74,7 @@ async def show_done(link_id: str, request: Request) -> Response:
         origin=finished.origin or "",
         message=json.dumps({**finished.message, "code": code}),
         return_url=add_query(finished.url, {"code": code}) if finished.url and code else finished.url or "",
-        back="",
+        back=await _find_way_back(request, stop),
     )
 
 
@@ -129,6 +131,14 @@ async def answer(consent_id: str, request: Request) -> Response:
     return await finish_consent(request, found or consent)
 
 
+async def _find_way_back(request: Request, stop: Stop) -> str:
+    """Return the page of the app in the marketplace, for who is signed in there; empty for others."""
+    visitor = await find_visitor(request, stop.workspace) if stop.app.is_listed else None
+    if visitor is None:
+        return ""
+    return f"/apps/{quote(stop.workspace.conn_id, safe='')}/{quote(stop.app.conn_id, safe='')}"
+
+
 def _shown(request: Request, link_id: str) -> Finished:
     return local_links().shown(link_id, _need_key(request))
 
@@ -177,7 +187,7 @@ def _over() -> PublicError:
 def _need_key(request: Request) -> Secret:
     key = key_of(request)
     if key is None:
-        raise ConnectLinkError("other_browser")
+        raise ConnectLinkError("unknown")
     return key
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from inspect import isgenerator
 from typing import TypeVar
@@ -209,12 +209,10 @@ class _Talk:
     origin: str | None
     is_host: bool = False
     origin_allowed: str | None = None
-    verdicts: list[Verdict] = None  # type: ignore[assignment]
-
-    def __post_init__(self) -> None:
-        self.verdicts = []
+    verdicts: list[Verdict] = field(default_factory=list)
 
     def build_headers(self, status: int) -> dict[str, str]:
+        """Return which page may read an answer of a status (CORS)."""
         if self.origin is None:
             return {}
         # Before it is known who asks, all pages may read the same two answers.
