@@ -19,7 +19,7 @@ from uuid import uuid4
 import msgspec
 
 from airflow_provider_integry.auth.end_user_identity import LIFETIME_S, sign_identity, user_hash
-from airflow_provider_integry.auth.wire import HttpRequest, HttpResponse, parse_retry_after
+from airflow_provider_integry.auth.wire import Headers, HttpRequest, HttpResponse, parse_retry_after
 from airflow_provider_integry.end_users.event_signature import SIGNATURE_HEADER, check_event
 from airflow_provider_integry.end_users.messages import (
     MAX_PAGE,
@@ -347,7 +347,7 @@ class HostClient:
         # Lazy for start-up cost: who only signs tokens needs no HTTP client.
         from airflow_provider_integry.transport.sync import fetch
 
-        headers = (("Authorization", self._authorization.reveal()), ("Accept", "application/json"))
+        headers: Headers = (("Authorization", self._authorization.reveal()), ("Accept", "application/json"))
         content = None
         if body is not None:
             headers, content = (*headers, ("Content-Type", "application/json")), msgspec.json.encode(body)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -54,7 +55,7 @@ class Operation:
     request: type | None = None
     status: int = 200
     who: Who = "anybody"
-    problems: dict[int, tuple[str, ...]] = field(default_factory=dict)
+    problems: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
     query: tuple[Parameter, ...] = ()
     example: dict[str, Any] | None = None
 

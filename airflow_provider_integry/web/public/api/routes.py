@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import cache
 from inspect import isgenerator
-from typing import TypeVar
+from typing import Any, TypeVar, cast
 from urllib.parse import parse_qsl
 
 import msgspec
@@ -17,7 +17,7 @@ from fastapi import APIRouter, Request, Response
 from starlette.requests import ClientDisconnect
 
 from airflow_provider_integry import config
-from airflow_provider_integry.authorizations.steps import arun_steps
+from airflow_provider_integry.authorizations.steps import Steps, arun_steps
 from airflow_provider_integry.end_users import local
 from airflow_provider_integry.end_users.links import Links
 from airflow_provider_integry.end_users.messages import APP_KEY, MAX_BODY, PREFIX, USER_HASH, USER_ID, Nothing
@@ -185,9 +185,10 @@ class Api:
         query = _read_query(raw_query, operation)
         body = await _read_body(request, operation.request) if operation.request else None
         call = Call(principal, services.end_users, services.links, services.sessions, request.path_params, query, body)
-        found = await _in_thread(lambda: getattr(handlers, operation.name)(call))
+        do: Callable[[Call], Any] = getattr(handlers, operation.name)
+        found: Any = await _in_thread(lambda: do(call))
         if isgenerator(found):
-            found = await arun_steps(found)
+            found = await arun_steps(cast("Steps[Any]", found))
         if operation.answer is None:
             return Response(status_code=operation.status, headers=_NO_STORE)
         return Response(msgspec.json.encode(found), operation.status, _NO_STORE, "application/json")
