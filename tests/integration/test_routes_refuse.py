@@ -25,6 +25,7 @@ BODY = {
     "version": 1,
     "state": {},
     "events": [],
+    "include": ["ready"],
 }
 OPEN = {"/health", "/v1/openapi.json"}
 
