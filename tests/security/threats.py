@@ -323,7 +323,10 @@ THREATS: dict[str, Threat] = {
     ),
     "T31": Threat(
         "Airflow's log masker misses encoded forms",
-        (f"{_S}test_t31_t34_masking.py::test_t31_every_form_in_which_a_secret_turns_up_is_masked",),
+        (
+            f"{_S}test_t31_t34_masking.py::test_t31_every_form_in_which_a_secret_turns_up_is_masked",
+            f"{_S}test_t31_t34_masking.py::test_t31_each_line_of_a_private_key_is_masked",
+        ),
     ),
     "T32": Threat(
         "the masker leaves the end of a secret that begins like another one",
