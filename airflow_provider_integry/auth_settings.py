@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, cast
 
 from airflow_provider_integry.auth.authorization_code_settings import CodeConsent
@@ -34,13 +35,30 @@ from airflow_provider_integry.auth_values import (
     read_texts,
     read_url,
 )
-from airflow_provider_integry.errors import CredentialFormatError, UrlNotAllowedError
+from airflow_provider_integry.errors import CredentialFormatError, MissingFieldError, UrlNotAllowedError
 from airflow_provider_integry.field_values import FieldValues
 from airflow_provider_integry.oauth1_settings import build_oauth1
 from airflow_provider_integry.secret import Secret
 from airflow_provider_integry.urls import check_url, join_url
 
-AuthSettings = Credentials | OAuth1Consent | OAuth2Settings | JwtSigning | JwtLogin
+
+@dataclass(frozen=True, slots=True)
+class Unfilled:
+    """No account of the connection's own: its fields are for end users to fill in.
+
+    Attributes:
+        error: What is raised where the connection's own account is needed.
+    """
+
+    error: MissingFieldError
+
+    @property
+    def secrets(self) -> tuple[Secret, ...]:
+        """Nothing is in here."""
+        return ()
+
+
+AuthSettings = Credentials | OAuth1Consent | OAuth2Settings | JwtSigning | JwtLogin | Unfilled
 _UNITS_S = {"seconds": 1.0, "milliseconds": 0.001, "minutes": 60.0}
 _DAY_S = 86_400.0
 # More than anybody keeps a grant.
@@ -55,11 +73,13 @@ def build_auth(conn_type: str, values: FieldValues, base_url: str | None) -> Aut
         conn_type: Name of the connection type.
         values: Its checked fields.
         base_url: The connection's base URL, against which a relative login URL is resolved.
+    Returns:
+        `Unfilled` where fields of the account are empty, and that is allowed.
     Raises:
         CredentialFormatError: A credential cannot be sent, or a key cannot be read; `what` is the field.
         UrlNotAllowedError: An endpoint may not be called; `what` is the field.
     """
-    return _BUILDERS[conn_type](values, base_url)
+    return Unfilled(values.missing) if values.missing else _BUILDERS[conn_type](values, base_url)
 
 
 def _build_oauth2(values: FieldValues, base_url: str | None) -> OAuth2Settings:
@@ -342,6 +362,7 @@ _BUILDERS: Mapping[str, Callable[[FieldValues, str | None], AuthSettings]] = {
 __all__ = [
     "AuthSettings",
     "EmptyFieldError",
+    "Unfilled",
     "build_auth",
     "check_path",
     "normalize_pem",

@@ -85,6 +85,11 @@ def public_url() -> str | None:
     return url.rstrip("/") if url.startswith(("http://", "https://")) else None
 
 
+def workspaces() -> tuple[str, ...]:
+    """Return the ids of workspace connections that no listing finds."""
+    return tuple((conf.get(SECTION, "workspaces", fallback="") or "").replace(",", " ").split())
+
+
 def max_webhook_bytes() -> int:
     """Return the most bytes that a webhook's delivery may have."""
     return int(conf.getint(SECTION, "max_webhook_bytes", fallback=1_048_576))
@@ -98,3 +103,28 @@ def webhook_event_bytes() -> int:
 def webhook_days() -> int:
     """Return for how many days deliveries are kept, and replays known."""
     return int(conf.getint(SECTION, "webhook_days", fallback=30))
+
+
+def api_requests_per_minute() -> int:
+    """Return how many requests of one host application an API server takes in a minute; 0 for no limit."""
+    return int(conf.getint(SECTION, "api_requests_per_minute", fallback=3000))
+
+
+def api_user_requests_per_minute() -> int:
+    """Return how many requests of one end user an API server takes in a minute; 0 for no limit."""
+    return int(conf.getint(SECTION, "api_user_requests_per_minute", fallback=120))
+
+
+def api_address_requests_per_minute() -> int:
+    """Return how many requests from one address an API server takes in a minute; 0 for no limit."""
+    return int(conf.getint(SECTION, "api_address_requests_per_minute", fallback=6000))
+
+
+def adds_login() -> bool:
+    """Return whether Airflow adds a login of its own to every request, as its last header Authorization.
+
+    That is so where everybody is an administrator ([core] simple_auth_manager_all_admins).
+    """
+    manager = conf.get("core", "auth_manager", fallback="") or ""
+    is_on = conf.getboolean("core", "simple_auth_manager_all_admins", fallback=False)
+    return bool(is_on) and manager.endswith("SimpleAuthManager")

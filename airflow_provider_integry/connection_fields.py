@@ -34,6 +34,8 @@ class Field:
         placeholder: Example shown inside the empty field.
         minimum: Least value of a number.
         section: Heading of the form under which the field is found; None for the first one.
+        is_account: Whether it belongs to the account and not to the app: each end user has a value of its own.
+        account_when: Other field's name and value without which it is not asked of end users; None for `required_when`.
     """
 
     name: str
@@ -48,6 +50,8 @@ class Field:
     placeholder: str | None = None
     minimum: float | None = None
     section: str | None = None
+    is_account: bool = False
+    account_when: tuple[str, str] | None = None
 
     @property
     def is_secret(self) -> bool:
@@ -88,6 +92,7 @@ def base_url_field(*, required: bool) -> Field:
         column="host",
         required=required,
         placeholder="https://api.example.com/v1",
+        is_account=required,
     )
 
 
@@ -262,6 +267,7 @@ KEY_FIELDS: tuple[Field, ...] = (
         "secret",
         column="password",
         required=True,
+        is_account=True,
     ),
     Field(
         "key_location",
@@ -286,12 +292,21 @@ KEY_FIELDS: tuple[Field, ...] = (
     ),
 )
 BASIC_FIELDS: tuple[Field, ...] = (
-    Field("login", "User name", "Sent as UTF-8.", column="login", required=True, placeholder="ada@example.com"),
+    Field(
+        "login",
+        "User name",
+        "Sent as UTF-8.",
+        column="login",
+        required=True,
+        placeholder="ada@example.com",
+        is_account=True,
+    ),
     Field(
         "password",
         "Password",
         "The password, or the API token that the service wants in its place. May be empty where the service says so.",
         "secret",
         column="password",
+        is_account=True,
     ),
 )

@@ -18,9 +18,11 @@ from airflow_provider_integry.connection_fields import (
     Field,
     base_url_field,
 )
+from airflow_provider_integry.end_user_fields import END_USER_FIELDS, WORKSPACE_FIELDS
 from airflow_provider_integry.mechanism_fields import JWT_FIELDS, OAUTH1_FIELDS, OAUTH2_FIELDS
 from airflow_provider_integry.pair_fields import PAIR_FIELDS
 
+_COMMON_FIELDS: tuple[Field, ...] = (*ADVANCED_FIELDS, *END_USER_FIELDS)
 STANDARD_FIELDS = ("host", "port", "schema", "login", "password", "extra")
 
 
@@ -32,9 +34,10 @@ class ConnectionType:
         name: `conn_type` in Airflow.
         label: Name in Airflow's list of types.
         summary: One sentence for the documentation.
-        hook: Name of the hook class in `hooks.typed`.
+        hook: Name of the hook class in `module`.
         fields: Its form, in order.
         example: A complete connection as ``airflow connections`` takes it, with made-up credentials.
+        module: Module of `hooks` that has the hook class.
     """
 
     name: str
@@ -43,11 +46,12 @@ class ConnectionType:
     hook: str
     fields: tuple[Field, ...]
     example: Mapping[str, Any] = field(default_factory=dict)
+    module: str = "typed"
 
     @property
     def hook_class_name(self) -> str:
         """Dotted path of the hook class."""
-        return f"airflow_provider_integry.hooks.typed.{self.hook}"
+        return f"airflow_provider_integry.hooks.{self.module}.{self.hook}"
 
     @property
     def fields_by_name(self) -> dict[str, Field]:
@@ -65,7 +69,7 @@ CONNECTION_TYPES: tuple[ConnectionType, ...] = (
             base_url_field(required=False),
             CONNECTOR_FIELD,
             *OAUTH1_FIELDS,
-            *ADVANCED_FIELDS,
+            *_COMMON_FIELDS,
         ),
         {
             "conn_type": "integry_oauth1",
@@ -87,7 +91,7 @@ CONNECTION_TYPES: tuple[ConnectionType, ...] = (
             base_url_field(required=False),
             CONNECTOR_FIELD,
             *OAUTH2_FIELDS,
-            *ADVANCED_FIELDS,
+            *_COMMON_FIELDS,
         ),
         {
             "conn_type": "integry_oauth2",
@@ -106,7 +110,7 @@ CONNECTION_TYPES: tuple[ConnectionType, ...] = (
         "Integry API key",
         "One key in a header, the query or a cookie.",
         "IntegryApiKeyHook",
-        (base_url_field(required=False), CONNECTOR_FIELD, *KEY_FIELDS, *ADVANCED_FIELDS),
+        (base_url_field(required=False), CONNECTOR_FIELD, *KEY_FIELDS, *_COMMON_FIELDS),
         {
             "conn_type": "integry_api_key",
             "host": "https://api.example.com/v1",
@@ -123,7 +127,7 @@ CONNECTION_TYPES: tuple[ConnectionType, ...] = (
             base_url_field(required=False),
             CONNECTOR_FIELD,
             *PAIR_FIELDS,
-            *ADVANCED_FIELDS,
+            *_COMMON_FIELDS,
         ),
         {
             "conn_type": "integry_api_key_secret",
@@ -136,7 +140,7 @@ CONNECTION_TYPES: tuple[ConnectionType, ...] = (
         "Integry API key with URL",
         "One key for an API whose URL belongs to the account.",
         "IntegryApiKeyUrlHook",
-        (base_url_field(required=True), CONNECTOR_FIELD, *KEY_FIELDS, *ADVANCED_FIELDS),
+        (base_url_field(required=True), CONNECTOR_FIELD, *KEY_FIELDS, *_COMMON_FIELDS),
         {
             "conn_type": "integry_api_key_url",
             "host": "https://acme.example.com/api",
@@ -152,7 +156,7 @@ CONNECTION_TYPES: tuple[ConnectionType, ...] = (
             base_url_field(required=False),
             CONNECTOR_FIELD,
             *JWT_FIELDS,
-            *ADVANCED_FIELDS,
+            *_COMMON_FIELDS,
         ),
         {
             "conn_type": "integry_jwt",
@@ -169,7 +173,7 @@ CONNECTION_TYPES: tuple[ConnectionType, ...] = (
         "Integry Basic",
         "User name and password with every request (RFC 7617).",
         "IntegryBasicHook",
-        (base_url_field(required=False), CONNECTOR_FIELD, *BASIC_FIELDS, *ADVANCED_FIELDS),
+        (base_url_field(required=False), CONNECTOR_FIELD, *BASIC_FIELDS, *_COMMON_FIELDS),
         {
             "conn_type": "integry_basic",
             "host": "https://api.example.com/v1",
@@ -182,7 +186,7 @@ CONNECTION_TYPES: tuple[ConnectionType, ...] = (
         "Integry Basic with URL",
         "User name and password for an API whose URL belongs to the account.",
         "IntegryBasicUrlHook",
-        (base_url_field(required=True), CONNECTOR_FIELD, *BASIC_FIELDS, *ADVANCED_FIELDS),
+        (base_url_field(required=True), CONNECTOR_FIELD, *BASIC_FIELDS, *_COMMON_FIELDS),
         {
             "conn_type": "integry_basic_url",
             "host": "https://acme.example.com/api",
@@ -191,5 +195,27 @@ CONNECTION_TYPES: tuple[ConnectionType, ...] = (
         },
     ),
 )
+
+# No API: it has no credential to sign with, no activities and no authorizations of its own.
+WORKSPACE_TYPE = ConnectionType(
+    "integry_workspace",
+    "Integry workspace",
+    "A host application whose users connect accounts of their own: its key and secret, its addresses, its looks.",
+    "IntegryWorkspaceHook",
+    WORKSPACE_FIELDS,
+    {
+        "conn_type": "integry_workspace",
+        "login": "acme-app",
+        "password": "example-app-secret-of-at-least-32-characters",
+        "extra": {
+            "login_url": "https://app.example.com/login",
+            "return_urls": "https://app.example.com/integrations",
+            "allowed_origins": "https://app.example.com",
+            "brand_name": "Acme",
+        },
+    },
+    "workspace",
+)
+ALL_CONNECTION_TYPES: tuple[ConnectionType, ...] = (*CONNECTION_TYPES, WORKSPACE_TYPE)
 
 CONNECTION_TYPES_BY_NAME: Mapping[str, ConnectionType] = {item.name: item for item in CONNECTION_TYPES}

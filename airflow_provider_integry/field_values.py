@@ -20,10 +20,16 @@ _FALSE = frozenset({"false", "0", "no", "off", "n", "f"})
 
 
 class FieldValues:
-    """Checked values of one connection's fields, by name; an empty field has its default."""
+    """Checked values of one connection's fields, by name; an empty field has its default.
 
-    def __init__(self, values: Mapping[str, Any]) -> None:
+    Args:
+        values: The values.
+        missing: Why there is no account in them; None where every field is filled in that is needed.
+    """
+
+    def __init__(self, values: Mapping[str, Any], missing: MissingFieldError | None = None) -> None:
         self._values = values
+        self.missing = missing
 
     def text(self, name: str) -> str | None:
         """Return a text, URL or choice; None when empty and without default."""
@@ -46,7 +52,7 @@ class FieldValues:
 
     def with_value(self, name: str, value: Any) -> FieldValues:
         """Return a copy in which one field has another value."""
-        return FieldValues({**self._values, name: value})
+        return FieldValues({**self._values, name: value}, self.missing)
 
     def boolean(self, name: str) -> bool:
         """Return a switch; off when empty and without default."""
@@ -97,7 +103,12 @@ def read_extra(conn_id: str, extra: str | Mapping[str, Any] | None) -> dict[str,
 
 
 def read_fields(
-    conn_id: str, conn_type: ConnectionType, columns: Mapping[str, Any], extra: Mapping[str, Any]
+    conn_id: str,
+    conn_type: ConnectionType,
+    columns: Mapping[str, Any],
+    extra: Mapping[str, Any],
+    *,
+    allow_unfilled: bool = False,
 ) -> FieldValues:
     """Check every field of a connection.
 
@@ -106,6 +117,7 @@ def read_fields(
         conn_type: Its type, with the fields it may have.
         columns: Standard columns by name.
         extra: The object in `extra`.
+        allow_unfilled: Whether the fields of the account may be empty; `missing` of the values then says so.
     Raises:
         MissingFieldError: A required field is empty.
         ConnectionConfigError: A field is unknown or its value is wrong.
@@ -115,10 +127,11 @@ def read_fields(
         item.name: _read(conn_id, item, columns.get(item.column) if item.column else extra.get(item.name))
         for item in conn_type.fields
     }
-    for item in conn_type.fields:
-        if values[item.name] is None and _is_required(item, values):
+    empty = [item for item in conn_type.fields if values[item.name] is None and _is_required(item, values)]
+    for item in empty:
+        if not (allow_unfilled and item.is_account):
             raise MissingFieldError(conn_id, item.name, _missing_text(item))
-    return FieldValues(values)
+    return FieldValues(values, MissingFieldError(conn_id, empty[0].name, _missing_text(empty[0])) if empty else None)
 
 
 # What other tools call these fields.

@@ -6,7 +6,7 @@ from typing import Any
 
 from airflow_provider_integry import __version__
 from airflow_provider_integry.connection_fields import Field
-from airflow_provider_integry.connection_types import CONNECTION_TYPES, ConnectionType
+from airflow_provider_integry.connection_types import ALL_CONNECTION_TYPES, ConnectionType
 
 PACKAGE = "airflow-provider-integry"
 _INTEGRATION = "Integry"
@@ -82,6 +82,43 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "example": "https://hooks.example.com",
         "default": "",
     },
+    "workspaces": {
+        "description": (
+            "Ids of workspace connections, separated by commas, that are kept in a secrets backend. Those in Airflow's"
+            " database and in the environment of the API servers are found without it."
+        ),
+        "version_added": "0.1.0",
+        "type": "string",
+        "example": "acme_workspace",
+        "default": "",
+    },
+    "api_requests_per_minute": {
+        "description": (
+            "Most requests in a minute that each API server takes of one host application; 0 for no limit. The API for"
+            " host applications answers 429 to more."
+        ),
+        "version_added": "0.2.0",
+        "type": "integer",
+        "example": None,
+        "default": "3000",
+    },
+    "api_user_requests_per_minute": {
+        "description": "The same for one end user of a host application, whose requests come from a browser.",
+        "version_added": "0.2.0",
+        "type": "integer",
+        "example": None,
+        "default": "120",
+    },
+    "api_address_requests_per_minute": {
+        "description": (
+            "The same for one address, or one IPv6 network of 64 bits, whoever asks. Behind a proxy all addresses are"
+            " the proxy's, unless the API server is told to trust what it says of them (FORWARDED_ALLOW_IPS)."
+        ),
+        "version_added": "0.2.0",
+        "type": "integer",
+        "example": None,
+        "default": "6000",
+    },
     "max_webhook_bytes": {
         "description": "Most bytes of one delivery of a webhook. A larger one is refused before it is read.",
         "version_added": "0.1.0",
@@ -125,14 +162,14 @@ def get_provider_info() -> dict[str, Any]:
                 "tags": ["service"],
             }
         ],
-        "hooks": [_modules("hooks.integry", "hooks.typed")],
+        "hooks": [_modules("hooks.integry", "hooks.typed", "hooks.workspace")],
         "operators": [_modules("operators.activity", "operators.request")],
         "sensors": [_modules("sensors.activity", "sensors.authorization")],
         "extra-links": ["airflow_provider_integry.links.AuthorizeLink"],
         "triggers": [
             _modules("triggers.activity", "triggers.authorization", "triggers.poll", "triggers.waiting"),
         ],
-        "connection-types": [_build_connection_type(item) for item in CONNECTION_TYPES],
+        "connection-types": [_build_connection_type(item) for item in ALL_CONNECTION_TYPES],
         "task-decorators": [
             {"name": "integry", "class-name": f"{__package__}.decorators.integry.integry_task"},
         ],

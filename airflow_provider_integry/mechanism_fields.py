@@ -295,6 +295,12 @@ OAUTH2_FIELDS: tuple[Field, ...] = by_section(
     },
 )
 
+
+def _signed(name: str, label: str, description: str) -> Field:
+    """Build a field that says who signs: each account may have its own, or none."""
+    return Field(name, label, description, is_account=True, account_when=("jwt_source", "sign"))
+
+
 JWT_FIELDS: tuple[Field, ...] = by_section(
     (
         Field(
@@ -312,6 +318,7 @@ JWT_FIELDS: tuple[Field, ...] = by_section(
             " literal \\n, or base64-encoded.",
             "secret",
             required_when=("jwt_source", "sign"),
+            is_account=True,
         ),
         Field(
             "algorithm",
@@ -335,10 +342,10 @@ JWT_FIELDS: tuple[Field, ...] = by_section(
             ),
             default="HS256",
         ),
-        Field("issuer", "Issuer", "sign: the claim 'iss'."),
-        Field("subject", "Subject", "sign: the claim 'sub'."),
+        _signed("issuer", "Issuer", "sign: the claim 'iss'."),
+        _signed("subject", "Subject", "sign: the claim 'sub'."),
         Field("audience", "Audience", "sign: the claim 'aud'."),
-        Field("key_id", "Key id", "sign: the header 'kid'."),
+        _signed("key_id", "Key id", "sign: the header 'kid'."),
         Field(
             "claims",
             "Further claims",
@@ -366,6 +373,7 @@ JWT_FIELDS: tuple[Field, ...] = by_section(
             "login: the user name.",
             column="login",
             required_when=("jwt_source", "login"),
+            is_account=True,
         ),
         Field(
             "password",
@@ -374,6 +382,7 @@ JWT_FIELDS: tuple[Field, ...] = by_section(
             "secret",
             column="password",
             required_when=("jwt_source", "login"),
+            is_account=True,
         ),
         Field(
             "login_format",

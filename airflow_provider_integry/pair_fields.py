@@ -66,8 +66,8 @@ HMAC_FIELDS: tuple[Field, ...] = in_section(
 )
 
 PAIR_FIELDS: tuple[Field, ...] = (
-    Field("api_key", "API key", "The key as the service shows it.", "secret", required=True),
-    Field("api_secret", "API secret", "The secret that belongs to the key.", "secret", required=True),
+    Field("api_key", "API key", "The key as the service shows it.", "secret", required=True, is_account=True),
+    Field("api_secret", "API secret", "The secret that belongs to the key.", "secret", required=True, is_account=True),
     Field(
         "pair_style",
         "Sent as",

@@ -10,7 +10,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -23,12 +23,15 @@ from airflow_provider_integry.auth.expiry_rule import ExpiryRule
 from airflow_provider_integry.auth_settings import (
     AuthSettings,
     EmptyFieldError,
+    Unfilled,
     build_auth,
     check_path,
     read_expiry_rule,
     read_headers,
 )
-from airflow_provider_integry.connection_types import CONNECTION_TYPES_BY_NAME, ConnectionType
+from airflow_provider_integry.connection_fields import Field
+from airflow_provider_integry.connection_types import CONNECTION_TYPES_BY_NAME, WORKSPACE_TYPE, ConnectionType
+from airflow_provider_integry.end_user_settings import EndUserSettings, read_end_users
 from airflow_provider_integry.errors import (
     ConnectionConfigError,
     CredentialFormatError,
@@ -39,7 +42,7 @@ from airflow_provider_integry.errors import (
 from airflow_provider_integry.field_defaults import merge_profile, resolve_paths
 from airflow_provider_integry.field_values import FieldValues, read_extra, read_fields
 from airflow_provider_integry.secret import Secret
-from airflow_provider_integry.urls import check_url
+from airflow_provider_integry.urls import check_url, join_url
 
 _IPV6 = re.compile(r"[0-9A-Fa-f]*:[0-9A-Fa-f]*:[0-9A-Fa-f:.]*")
 
@@ -66,6 +69,22 @@ class RawConnection:
     extra: str | Mapping[str, Any] | None = field(default=None, repr=False)
 
 
+class HiddenConnection:
+    """A connection's columns, out of sight: repr and str are '***', as of a `Secret`."""
+
+    __slots__ = ("_raw",)
+
+    def __init__(self, raw: RawConnection) -> None:
+        self._raw = raw
+
+    def reveal(self) -> RawConnection:
+        """Return the columns."""
+        return self._raw
+
+    def __repr__(self) -> str:
+        return "HiddenConnection('***')"
+
+
 @dataclass(frozen=True, slots=True)
 class TransportSettings:
     """How requests are sent.
@@ -78,6 +97,7 @@ class TransportSettings:
         proxy_url: HTTP proxy; may hold user info.
         ca_file, client_cert_file, client_key_file: PEM files, or None.
         expiry: Which answers of the API, beside 401, call for a new token.
+        is_public_only: Whether addresses of private networks are refused: whoever typed the URL may not know them.
     """
 
     timeout_s: float = 30.0
@@ -89,6 +109,7 @@ class TransportSettings:
     client_cert_file: str | None = None
     client_key_file: str | None = None
     expiry: ExpiryRule = field(default_factory=ExpiryRule)
+    is_public_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +151,11 @@ class ConnectionSettings:
         secret_headers: Further credentials that travel beside them.
         secrets: Every secret of the connection.
         webhook: How webhooks are treated.
+        end_users: Who may have accounts of their own.
+        account_fields: Fields that an end user has values of its own for; none where that takes consent, or is
+            not possible.
+        bound_to: Where such values may be sent, as the connection says it: with any other they are not used.
+        raw: The columns that this was read from, to be filled in for an end user.
     """
 
     conn_id: str
@@ -145,6 +171,26 @@ class ConnectionSettings:
     secret_headers: tuple[tuple[str, Secret], ...] = ()
     secrets: tuple[Secret, ...] = ()
     webhook: WebhookSettings = field(default_factory=WebhookSettings)
+    end_users: EndUserSettings = field(default_factory=EndUserSettings)
+    account_fields: tuple[Field, ...] = field(default=(), repr=False, compare=False)
+    bound_to: tuple[str | None, ...] = ()
+    raw: HiddenConnection | None = field(default=None, repr=False, compare=False)
+
+    def takes_entered(self, end_user: str | None, account: str | None) -> bool:
+        """Return whether an authorization's credentials are entered by whoever has the account, and kept like grants.
+
+        The connection's own are in its fields, and stay there.
+        """
+        return bool(self.account_fields) and (end_user is not None or account is not None)
+
+    def check_filled(self) -> None:
+        """Refuse a connection without an account of its own.
+
+        Raises:
+            MissingFieldError: A field of the account is empty.
+        """
+        if isinstance(self.auth, Unfilled):
+            raise self.auth.error
 
 
 def read_connection(connection: Any) -> RawConnection:
@@ -162,7 +208,10 @@ def read_connection(connection: Any) -> RawConnection:
 
 
 def parse_connection(
-    raw: RawConnection, find_profile: Callable[[str, str], Mapping[str, Any]] | None = None
+    raw: RawConnection,
+    find_profile: Callable[[str, str], Mapping[str, Any]] | None = None,
+    *,
+    allow_unfilled: bool = False,
 ) -> ConnectionSettings:
     """Check a connection and return its settings.
 
@@ -170,6 +219,8 @@ def parse_connection(
         raw: The connection's columns.
         find_profile: Returns what a connector knows about the fields of a connection type, by the
             connector's name and the type's; the connection's own fields win over it.
+        allow_unfilled: Whether the fields of the account may be empty, because only end users have accounts: `auth`
+            is then `Unfilled`.
 
     Raises:
         UnknownConnectionTypeError: The type is not one of this provider's.
@@ -182,9 +233,11 @@ def parse_connection(
     profile: Mapping[str, Any] = {}
     if find_profile is not None and isinstance(connector, str) and connector.strip():
         profile = find_profile(connector.strip(), conn_type.name)
-    values = read_fields(raw.conn_id, conn_type, _columns(raw), merge_profile(conn_type, profile, extra))
+    merged = merge_profile(conn_type, profile, extra)
+    values = read_fields(raw.conn_id, conn_type, _columns(raw), merged, allow_unfilled=allow_unfilled)
     base_url = _read_base_url(raw, values)
-    values = resolve_paths(raw.conn_id, profile, values, base_url)
+    if values.missing is None or base_url is not None:
+        values = resolve_paths(raw.conn_id, profile, values, base_url)
     try:
         auth = build_auth(conn_type.name, values, base_url)
         return ConnectionSettings(
@@ -201,6 +254,10 @@ def parse_connection(
             secret_headers=_read_secret_headers(values),
             secrets=values.secrets(),
             webhook=_read_webhook(values),
+            end_users=read_end_users(values),
+            account_fields=_list_account_fields(conn_type, values),
+            bound_to=_list_bounds(conn_type, values, base_url),
+            raw=HiddenConnection(raw),
         )
     except EmptyFieldError as error:
         raise MissingFieldError(raw.conn_id, error.what, error.problem) from None
@@ -208,10 +265,37 @@ def parse_connection(
         raise ConnectionConfigError(raw.conn_id, error.what, error.problem) from None
 
 
+def _list_account_fields(conn_type: ConnectionType, values: FieldValues) -> tuple[Field, ...]:
+    """Return the fields of the account that count with the other fields as they are; each says whether it is needed."""
+    found = []
+    for item in conn_type.fields:
+        when = item.account_when or item.required_when
+        if not item.is_account or (when and values.text(when[0]) != when[1]):
+            continue
+        about = item.description.removeprefix(f"{when[1]}: ") if when else item.description
+        is_needed = item.required or item.required_when is not None
+        about = about[:1].upper() + about[1:]
+        found.append(replace(item, required=is_needed, required_when=None, description=about, section=None))
+    return tuple(found)
+
+
+def _list_bounds(conn_type: ConnectionType, values: FieldValues, base_url: str | None) -> tuple[str | None, ...]:
+    """Return what decides where an account's values are sent, and what they are."""
+    own_url = None if conn_type.fields_by_name["host"].is_account else base_url
+    if "jwt_source" not in conn_type.fields_by_name:
+        return (conn_type.name, own_url)
+    typed = (values.text("login_url"), values.text("second_url"))
+    urls = [join_url(base_url, text) if text else None for text in typed]
+    return (conn_type.name, own_url, values.text("jwt_source"), *urls)
+
+
 def _find_type(raw: RawConnection) -> ConnectionType:
     name = (raw.conn_type or "").strip().lower().replace("-", "_")
     if found := CONNECTION_TYPES_BY_NAME.get(name):
         return found
+    if name == WORKSPACE_TYPE.name:
+        problem = "is a workspace, which is no API; name one of the connections that belong to it"
+        raise UnknownConnectionTypeError(raw.conn_id, "conn_type", problem)
     close = difflib.get_close_matches(name, CONNECTION_TYPES_BY_NAME, n=1)
     hint = f"; did you mean '{close[0]}'?" if close else "."
     raise UnknownConnectionTypeError(
@@ -329,6 +413,8 @@ def _read_proxy(proxy: Secret | None) -> Secret | None:
 __all__ = [
     "AuthSettings",
     "ConnectionSettings",
+    "EndUserSettings",
+    "HiddenConnection",
     "MissingFieldError",
     "RawConnection",
     "TransportSettings",

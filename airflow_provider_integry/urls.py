@@ -53,6 +53,30 @@ _ENDS_WITH_IPV4 = tuple(
 )
 _ISATAP = (0x00005EFE, 0x02005EFE)
 _BROADCAST = ipaddress.ip_address("255.255.255.255")
+# Not routed on the public internet, or not by one host: RFC 6890, RFC 6598, and what came later.
+_PRIVATE = tuple(
+    ipaddress.IPv4Network(text)
+    for text in (
+        "0.0.0.0/8",
+        "10.0.0.0/8",
+        "100.64.0.0/10",
+        "127.0.0.0/8",
+        "169.254.0.0/16",
+        "172.16.0.0/12",
+        "192.0.0.0/24",
+        "192.0.2.0/24",
+        "192.88.99.0/24",
+        "192.168.0.0/16",
+        "198.18.0.0/15",
+        "198.51.100.0/24",
+        "203.0.113.0/24",
+        "224.0.0.0/3",
+    )
+)
+_PUBLIC_IPV6 = ipaddress.ip_network("2000::/3")
+_PRIVATE_IPV6 = tuple(ipaddress.IPv6Network(text) for text in ("2001::/23", "2001:db8::/32", "3fff::/20"))
+# Names that only somebody's own network knows.
+_PRIVATE_NAMES = (".local", ".localhost", ".internal", ".intranet", ".lan", ".home", ".corp", ".home.arpa", ".test")
 
 
 class Origin(NamedTuple):
@@ -144,6 +168,41 @@ def forbidden_address_reason(address: str) -> str | None:
         if candidate.is_multicast or candidate.is_unspecified or candidate == _BROADCAST:
             return "a multicast or unspecified address"
     return None
+
+
+def check_public_url(url: str) -> str | None:
+    """Say what is wrong with a URL that somebody typed who may not reach private networks; None when nothing is.
+
+    Args:
+        url: What `check_url` accepts.
+    """
+    parts = urlsplit(url)
+    host = (parts.hostname or "").rstrip(".").lower()
+    if parts.scheme.lower() != "https":
+        return "does not begin with https://; give the address as the service shows it"
+    reason = private_address_reason(host)
+    if reason is None and ":" not in host and not _NUMERIC_HOST.match(host):
+        is_own = "." not in host or host.endswith(_PRIVATE_NAMES)
+        reason = "a name of a private network" if is_own else None
+    return f"leads to {reason}, which is not reached from here; give a public address" if reason else None
+
+
+def private_address_reason(address: str) -> str | None:
+    """Say why an IP address is not a public one; None when it is, or when this is no address."""
+    try:
+        ip = ipaddress.ip_address(address.split("%", 1)[0])
+    except ValueError:
+        return None
+    if reason := forbidden_address_reason(address):
+        return reason
+    is_private = any(map(_is_private, _embedded_ipv4(ip) or [ip]))
+    return "an address of a private network" if is_private else None
+
+
+def _is_private(ip: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+    if isinstance(ip, ipaddress.IPv4Address):
+        return any(ip in network for network in _PRIVATE)
+    return ip not in _PUBLIC_IPV6 or any(ip in network for network in _PRIVATE_IPV6)
 
 
 def _embedded_ipv4(ip: ipaddress.IPv4Address | ipaddress.IPv6Address) -> list[ipaddress.IPv4Address]:

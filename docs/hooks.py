@@ -18,7 +18,7 @@ DOCS = Path(__file__).resolve().parent
 ROOT = DOCS.parent
 sys.path[:0] = [entry for entry in (str(DOCS), str(ROOT)) if entry not in sys.path]
 
-from reference_pages import catalog, connections, connector_schema, errors, options, python_api  # noqa: E402
+from reference_pages import catalog, connections, connector_schema, errors, host_api, options, python_api  # noqa: E402
 
 if TYPE_CHECKING:
     from mkdocs.config.defaults import MkDocsConfig
@@ -31,6 +31,7 @@ GENERATED: Mapping[str, Callable[[], str]] = {
     "reference/errors.md": errors.build_page,
     "reference/connector-schema.md": connector_schema.build_page,
     "reference/catalog.md": catalog.build_page,
+    "reference/host-api.md": host_api.build_page,
     "reference/python.md": python_api.build_page,
 }
 _INCLUDE = re.compile(r'^(?P<indent> *)--8<-- "(?P<path>[\w./-]+)(:(?P<name>\w+))?"$', re.MULTILINE)

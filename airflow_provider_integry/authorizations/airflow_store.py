@@ -16,6 +16,7 @@ from airflow_provider_integry.authorizations.consent import Consents
 from airflow_provider_integry.authorizations.consents import ConsentStore
 from airflow_provider_integry.authorizations.crypto import check_key
 from airflow_provider_integry.authorizations.events import AirflowEvents
+from airflow_provider_integry.authorizations.held_grants import HeldGrants
 from airflow_provider_integry.authorizations.journal import Journal
 from airflow_provider_integry.authorizations.permit_store import PermitStore
 from airflow_provider_integry.authorizations.poll_store import PollStore
@@ -41,13 +42,13 @@ _DESCRIPTION = (
 @cache
 def local_store() -> AuthorizationStore:
     """Return this process's store."""
-    return AuthorizationStore(_engine)
+    return AuthorizationStore(local_engine)
 
 
 @cache
 def local_permits() -> PermitStore:
     """Return this process's permits."""
-    return PermitStore(_engine)
+    return PermitStore(local_engine)
 
 
 @cache
@@ -65,34 +66,43 @@ def local_refresher() -> Refresher:
 @cache
 def local_consents() -> Consents:
     """Return what begins and ends authorizations in this process."""
-    return Consents(local_store(), ConsentStore(_engine), local_journal(), AirflowEvents(), read_settings, team_of)
+    return Consents(local_store(), ConsentStore(local_engine), local_journal(), AirflowEvents(), read_settings, team_of)
+
+
+@cache
+def local_held_grants() -> HeldGrants:
+    """Return what keeps, or gives back, what end users have given and nobody has fetched yet."""
+    held = ConsentStore(local_engine)
+    return HeldGrants(local_store(), held, local_journal(), AirflowEvents(), local_consents().subject_of)
 
 
 @cache
 def local_webhooks() -> WebhookStore:
     """Return this process's webhooks."""
-    return WebhookStore(_engine)
+    return WebhookStore(local_engine)
 
 
 @cache
 def local_polls() -> PollStore:
     """Return this process's polls."""
-    return PollStore(_engine)
+    return PollStore(local_engine)
 
 
 def rotate_local_triggers() -> tuple[int, list[str]]:
     """Encrypt what polls and webhooks keep anew; see `rotate_triggers`."""
-    return rotate_triggers(_engine)
+    return rotate_triggers(local_engine)
 
 
 def read_settings(conn_id: str) -> ConnectionSettings | None:
     """Return a connection as this process's secrets backends and database have it; None where there is none.
 
+    It may have no account of its own: whoever needs that asks `ConnectionSettings.check_filled`.
+
     Raises:
         ConnectionConfigError: A field of it is missing or wrong.
     """
     raw = read_raw(conn_id)
-    return build_settings(raw) if raw else None
+    return build_settings(raw, allow_unfilled=True) if raw else None
 
 
 def read_raw(conn_id: str) -> RawConnection | None:
@@ -195,7 +205,7 @@ def blank_refresh_token(conn_id: str, seed_digest: str) -> bool:
 _engines: dict[tuple[int, int], Engine] = {}
 
 
-def _engine() -> Engine:
+def local_engine() -> Engine:
     """Return an engine on Airflow's database with a pool of its own, set up as Airflow's is.
 
     Airflow's pool is small and can be exhausted for half a minute; a task that waits for a token must not

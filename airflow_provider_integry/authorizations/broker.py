@@ -9,7 +9,9 @@ from typing import NamedTuple
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from airflow_provider_integry.auth.readiness import Readiness
 from airflow_provider_integry.authorizations import metrics
+from airflow_provider_integry.authorizations.accounts import Located, Lookup, locate_many, locating
 from airflow_provider_integry.authorizations.airflow_store import (
     ensure_installation_secret,
     local_permits,
@@ -44,10 +46,11 @@ from airflow_provider_integry.authorizations.refresh import HandedOut, Refresher
 from airflow_provider_integry.authorizations.rows import explain, is_settled
 from airflow_provider_integry.authorizations.status import build_status
 from airflow_provider_integry.authorizations.steps import arun_steps, run_in_thread
-from airflow_provider_integry.authorizations.subject import Subject, build_subject, is_brokered
+from airflow_provider_integry.authorizations.subject import Subject, build_subject, is_brokered, is_kept, is_served
 from airflow_provider_integry.errors import (
     ConfigurationError,
     IntegryError,
+    NotAuthorizedError,
     RefreshInProgressError,
     StoreUnavailableError,
 )
@@ -80,6 +83,13 @@ class KnownConnection(NamedTuple):
     key: ProofKey
     team: str | None
     until: float
+
+
+class LocatedSubject(NamedTuple):
+    """An authorization, and what was kept of it a moment ago; None for nothing."""
+
+    subject: Subject
+    row: Authorization | None
 
 
 class Broker:
@@ -129,13 +139,46 @@ class Broker:
             if error.is_genuine:
                 raise
             return None
-        return known if known is None or any_type or is_brokered(known.settings) else None
+        return known if known is None or any_type or _serves(known, claims) else None
 
     async def grant(self, known: KnownConnection, asked: PermitRequest) -> PermitAnswer:
         """Grant a permit to send requests, or take one back; nobody waits in here."""
-        key = AuthorizationKey(known.settings.conn_id, known.team, asked.end_user, asked.account)
+        key = await self._locate_permit(known, asked)
         caps = Caps(asked.requests, asked.per_s, asked.concurrency)
         return await self._permits.ask(permit_digest(key, asked.bucket), caps, asked.ask)
+
+    async def _locate_permit(self, known: KnownConnection, asked: PermitRequest) -> AuthorizationKey:
+        """Return the authorization whose limits count: one account has one, by whatever name it is asked for."""
+        key = AuthorizationKey(known.settings.conn_id, known.team, asked.end_user, asked.account)
+        if not is_kept(known.settings, asked.end_user, asked.account):
+            return key
+        return (await self.locate(build_subject(known.settings, key), known.settings)).subject.key
+
+    async def locate(self, subject: Subject, settings: ConnectionSettings) -> LocatedSubject:
+        """Return the authorization whose credentials are used for the one that is asked for.
+
+        Raises:
+            NotAuthorizedError: There is no such connected account.
+            StoreError: The rows cannot be read.
+        """
+        steps = locating(subject.key)
+        lookup = next(steps)
+        try:
+            while True:
+                lookup = steps.send(await self._read(lookup))
+        except StopIteration as end:
+            found: Located | NotAuthorizedError = end.value
+        if isinstance(found, NotAuthorizedError):
+            raise found
+        if found.key != subject.key:
+            subject = build_subject(settings, found.key)
+        return LocatedSubject(subject, found.row)
+
+    async def _read(self, lookup: Lookup) -> Authorization | None:
+        if lookup.digest is not None:
+            return await self._rows.find(lookup.digest)
+        public_id = lookup.public_id or ""
+        return await run_in_thread(lambda: self._store.find_by_public_id(public_id))
 
     async def authenticate_keeper(self, proof: str) -> bool:
         """Return whether a proof is for keeping grants alive.
@@ -176,22 +219,26 @@ class Broker:
         key = AuthorizationKey(known.settings.conn_id, known.team, end_user, account)
         return build_subject(known.settings, key)
 
-    async def hand_out(self, subject: Subject, rejected: str | None) -> HandedOut:
+    async def hand_out(self, located: LocatedSubject, rejected: str | None) -> HandedOut:
         """Return a token that is good now; a request waits at most `PATIENCE_S` seconds.
 
+        Args:
+            located: For what; its row was read just now.
+            rejected: Fingerprint of a token that the API has just refused.
         Raises:
             RefreshInProgressError: It is not there yet: ask again.
             IntegryError: There is none.
         """
-        found = await self._find(subject, rejected)
+        found = await self._find(located, rejected)
         # Reads are counted, not audited.
         metrics.count("broker.read")
         return found
 
-    async def _find(self, subject: Subject, rejected: str | None) -> HandedOut:
-        started = time.monotonic()
+    async def _find(self, located: LocatedSubject, rejected: str | None) -> HandedOut:
+        started, (subject, read) = time.monotonic(), located
         while True:
-            row = await self._open(subject)
+            row = read if read is not None and is_settled(subject, read) else await self._open(subject)
+            read = None
             verdict = judge(row, rejected)
             if verdict in ("serve", "serve_and_refresh"):
                 if verdict == "serve_and_refresh":
@@ -225,11 +272,11 @@ class Broker:
         if flight is not None:
             await asyncio.wait({flight})
 
-    async def statuses(self, subjects: list[Subject | None]) -> list[Status | None]:
-        """Return where authorizations stand, read in one query; None for each None."""
-        digests = [subject.key.digest for subject in subjects if subject]
-        rows = await run_in_thread(lambda: self._store.find_many(digests)) if digests else {}
-        return [build_status(subject, rows.get(subject.key.digest)) if subject else None for subject in subjects]
+    async def statuses(self, asked: list[tuple[Subject, ConnectionSettings] | None]) -> list[Status | None]:
+        """Return where authorizations stand, read in as few queries as there can be; None for each None."""
+        keys = [one[0].key for one in asked if one]
+        located = iter(await run_in_thread(lambda: locate_many(self._store, keys)) if keys else ())
+        return [_build_status(*one, next(located)) if one else None for one in asked]
 
     async def _open(self, subject: Subject) -> Authorization:
         """Do what `Refresher.open` does, with a query for many where nothing has to be written."""
@@ -283,6 +330,26 @@ class Broker:
             self._known.pop(next(iter(self._known)))
         self._known[conn_id] = found
         return found
+
+
+def _build_status(subject: Subject, settings: ConnectionSettings, found: Located | NotAuthorizedError) -> Status:
+    if isinstance(found, NotAuthorizedError):
+        return Status(str(Readiness.PENDING), str(found))
+    return build_status(subject if found.key == subject.key else build_subject(settings, found.key), found.row)
+
+
+def _serves(known: KnownConnection, claims: dict[str, str]) -> bool:
+    """Return whether there is something to hand out to whoever has proved that they may use a connection."""
+    end_user, account = claims.get("end_user"), claims.get("account")
+    if known.settings.takes_entered(end_user, account) and known.team is not None and not known.settings.secrets:
+        # Another team's tasks know as much of it as its own: they could prove the same.
+        log.warning(
+            "Connection %r has no secret of its own, so tasks of other teams could use its end users' credentials, and"
+            " none gets any. Fill in one of its secret fields, such as 'webhook_secret'.",
+            known.settings.conn_id,
+        )
+        return False
+    return is_served(known.settings, end_user, account)
 
 
 def _is_worth_a_second_look(known: KnownConnection) -> bool:

@@ -27,12 +27,15 @@ if TYPE_CHECKING:
 _REMEMBERED = 512
 
 
-def build_settings(raw: RawConnection) -> ConnectionSettings:
+def build_settings(raw: RawConnection, *, allow_unfilled: bool = False) -> ConnectionSettings:
     """Check a connection; the auth profile of its connector fills what is empty. Reads files: not for an event loop.
 
     A connector that is not installed here, or is wrong, is no error as long as the connection says all
     that is needed: it may be needed elsewhere alone.
 
+    Args:
+        raw: The connection.
+        allow_unfilled: Whether it needs no account of its own; see `parse_connection`.
     Raises:
         ConnectionConfigError: A field is missing or wrong; the error names it.
     """
@@ -47,7 +50,7 @@ def build_settings(raw: RawConnection) -> ConnectionSettings:
         return profiles.get(conn_type, {})
 
     try:
-        return parse_connection(raw, find_profile)
+        return parse_connection(raw, find_profile, allow_unfilled=allow_unfilled)
     except ConnectionConfigError as error:
         if not lost:
             raise

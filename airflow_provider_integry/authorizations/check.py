@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from airflow_provider_integry.auth.credentials import BearerToken, Credentials
+from airflow_provider_integry.auth.credentials import Credentials
 from airflow_provider_integry.auth.dpop import load_proof_key
-from airflow_provider_integry.auth.jwt import JwtSigning, mint_jwt
 from airflow_provider_integry.auth.token import Token
+from airflow_provider_integry.authorizations.entered import refill, verify
 from airflow_provider_integry.authorizations.identity import find_account
 from airflow_provider_integry.authorizations.issuing import build_credentials
 from airflow_provider_integry.authorizations.refresh import HandedOut, Refresher
 from airflow_provider_integry.authorizations.steps import Do, Steps
-from airflow_provider_integry.authorizations.subject import Subject
+from airflow_provider_integry.authorizations.subject import Entered, Subject
 from airflow_provider_integry.connectors.user_info import Account
-from airflow_provider_integry.errors import AuthorizationError, CredentialsRejectedError, IntegryError
+from airflow_provider_integry.errors import CredentialsRejectedError, IntegryError
 from airflow_provider_integry.settings import ConnectionSettings
 
 if TYPE_CHECKING:
@@ -68,8 +67,9 @@ def check_authorization(
     """
     try:
         if subject is None:
-            account = yield from find_account(settings, _own_credentials(settings))
-            return _describe(account, None)
+            return _describe((yield from verify(settings)), None)
+        if isinstance(subject.settings, Entered):
+            return (yield from _check_entered(refresher, settings, subject))
         return (yield from _check_kept(refresher, settings, subject))
     except IntegryError as error:
         return CheckResult(is_ok=False, message=str(error), error=error)
@@ -91,27 +91,23 @@ def _check_kept(refresher: Refresher, settings: ConnectionSettings, subject: Sub
     return _describe(account, found.row)
 
 
+def _check_entered(refresher: Refresher, settings: ConnectionSettings, subject: Subject) -> Steps[CheckResult]:
+    found: HandedOut = yield from refresher.hand_out(subject)
+    # A connector is a file.
+    filled: ConnectionSettings = yield Do(lambda: refill(settings, found.secrets.entered))
+    account = yield from verify(filled)
+    if account is not None:
+        yield Do(partial(_keep_account, refresher, found.row, account))
+    return _describe(account, found.row)
+
+
 def _kept_credentials(subject: Subject, found: HandedOut) -> Credentials:
     secrets = found.secrets
     assert secrets.access_token is not None
+    assert not isinstance(subject.settings, Entered)
     token = Token(secrets.access_token, token_type=secrets.token_type, token_secret=secrets.token_secret)
     proof_key = load_proof_key(secrets.proof_key) if secrets.proof_key else None
     return build_credentials(subject.settings, token, proof_key)
-
-
-def _own_credentials(settings: ConnectionSettings) -> Credentials:
-    """Return the credential that is in a connection itself.
-
-    Raises:
-        AuthorizationError: It is obtained from an endpoint.
-    """
-    auth = settings.auth
-    if isinstance(auth, JwtSigning):
-        token = mint_jwt(auth, now=time.time())
-        return BearerToken(token.access_token, auth.header_name, auth.header_prefix)
-    if isinstance(auth, Credentials):
-        return auth
-    raise AuthorizationError(f"Connection '{settings.conn_id}': its credential comes from an endpoint.")
 
 
 def _keep_account(refresher: Refresher, row: Authorization, account: Account) -> None:

@@ -8,12 +8,19 @@ import time
 from airflow_provider_integry import config
 from airflow_provider_integry.auth.source import CredentialSource
 from airflow_provider_integry.authorizations.client import BrokerClient
+from airflow_provider_integry.authorizations.entered_source import EnteredSupply, name_connection
 from airflow_provider_integry.authorizations.grant import AuthorizationKey
 from airflow_provider_integry.authorizations.links import authorize_link
 from airflow_provider_integry.authorizations.messages import Status
-from airflow_provider_integry.authorizations.subject import build_subject, check_names, is_brokered
+from airflow_provider_integry.authorizations.subject import (
+    build_subject,
+    check_names,
+    is_brokered,
+    is_kept,
+    is_served,
+)
 from airflow_provider_integry.authorizations.supply import EndpointSupplier, Supplied, Supplier
-from airflow_provider_integry.authorizations.tokens import source_for
+from airflow_provider_integry.authorizations.tokens import remember, source_for
 from airflow_provider_integry.errors import BrokerError, NotAuthorizedError, RefreshInProgressError, StoreError
 from airflow_provider_integry.settings import ConnectionSettings
 
@@ -22,10 +29,26 @@ log = logging.getLogger(__name__)
 DETOUR_S = 60.0
 
 
+def entered_supply_for(settings: ConnectionSettings, end_user: str | None, account: str | None) -> EnteredSupply | None:
+    """Return the process's supply of what was entered for an authorization; None where nobody enters it.
+
+    Raises:
+        NotAuthorizedError: An end user or account was given, and the connection has none.
+    """
+    check_end_user(settings, end_user, account)
+    if not settings.takes_entered(end_user, account):
+        return None
+    name = AuthorizationKey(settings.conn_id, None, end_user, account).digest
+    return remember(
+        f"{name_connection(settings)} {name}",
+        lambda: EnteredSupply(settings, end_user, _build_supplier(settings, end_user, account)),
+    )
+
+
 def kept_source_for(
     settings: ConnectionSettings, end_user: str | None = None, account: str | None = None
 ) -> CredentialSource:
-    """Return the process's source of credentials for one authorization.
+    """Return the process's source of credentials for one authorization, but for those that are entered.
 
     Tokens from a token or login endpoint are kept for all processes together; keys, passwords and JWTs that
     are signed here need no keeping.
@@ -52,22 +75,15 @@ def check_end_user(settings: ConnectionSettings, end_user: str | None, account: 
     if end_user is None and account is None:
         return
     check_names(AuthorizationKey(settings.conn_id, None, end_user, account))
-    if not is_brokered(settings):
+    if not is_served(settings, end_user, account):
         reason = f"a connection of type '{settings.conn_type}' has one account; leave end_user and account empty."
         raise NotAuthorizedError(settings.conn_id, end_user, reason)
     build_subject(settings, AuthorizationKey(settings.conn_id, None, end_user, account))
 
 
-def is_kept(settings: ConnectionSettings) -> bool:
-    """Return whether a connection's readiness is decided by what is kept, rather than by its fields."""
-    if not is_brokered(settings):
-        return False
-    return build_subject(settings, AuthorizationKey(settings.conn_id)).is_grant
-
-
 def find_link(settings: ConnectionSettings, end_user: str | None, account: str | None) -> str | None:
     """Return where an authorization can be given (again); None where nobody is asked for consent."""
-    if not is_brokered(settings):
+    if not is_served(settings, end_user, account):
         return None
     subject = build_subject(settings, AuthorizationKey(settings.conn_id, None, end_user, account))
     return authorize_link(settings.conn_id, end_user, account) if subject.has_consent else None
@@ -103,7 +119,7 @@ def _build_supplier(settings: ConnectionSettings, end_user: str | None, account:
         kept = DirectSupplier(settings, end_user, account)
     else:
         kept = BrokerClient(settings, end_user, account)
-    if is_kept(settings):
+    if is_kept(settings, end_user, account):
         return kept
     assert is_brokered(settings)
     own = EndpointSupplier(settings.conn_id, settings.auth, settings.transport)  # type: ignore[arg-type]

@@ -35,7 +35,7 @@ from airflow_provider_integry.authorizations.proof import (
     sign_proof,
 )
 from airflow_provider_integry.authorizations.steps import Either, Fetch, Pause, Steps, arun_steps, run_steps
-from airflow_provider_integry.authorizations.supply import Supplied
+from airflow_provider_integry.authorizations.supply import Supplied, supply_entered
 from airflow_provider_integry.errors import (
     BrokerFailedError,
     BrokerRefusedError,
@@ -162,6 +162,8 @@ def _supplied(answer: CredentialsAnswer, asked_at: float) -> Supplied:
         token_secret=Secret(answer.token_secret) if answer.token_secret else None,
     )
     good_until = asked_at + answer.ask_after_s
+    if answer.entered is not None:
+        return supply_entered({name: Secret(text) for name, text in answer.entered.items()}, good_until)
     if expires_at is not None:
         good_until = min(good_until, expires_at - 1.0)
     return Supplied(

@@ -114,8 +114,8 @@ def _read_rows(names: list[str]) -> list[FoundConnection]:
 def _check_row(row: Any) -> FoundConnection:
     team = getattr(row, "team_name", None) if config.multi_team() else None
     try:
-        password = _decrypt(row.conn_id, "password", row.password, is_encrypted=row.is_encrypted)
-        extra = _decrypt(row.conn_id, "extra", row.extra, is_encrypted=row.is_extra_encrypted)
+        password = decrypt_column(row.conn_id, "password", row.password, is_encrypted=row.is_encrypted)
+        extra = decrypt_column(row.conn_id, "extra", row.extra, is_encrypted=row.is_extra_encrypted)
     except ConnectionConfigError as error:
         return FoundConnection(row.conn_id, team, row.conn_type, error=error)
     columns = {name: getattr(row, name) for name in ("conn_id", "conn_type", "host", "schema", "port", "login")}
@@ -124,13 +124,18 @@ def _check_row(row: Any) -> FoundConnection:
 
 def _check(raw: RawConnection, team: str | None) -> FoundConnection:
     try:
-        settings = build_settings(raw)
+        settings = build_settings(raw, allow_unfilled=True)
     except ConnectionConfigError as error:
         return FoundConnection(raw.conn_id, team, raw.conn_type, error=error)
     return FoundConnection(raw.conn_id, team, settings.conn_type, settings)
 
 
-def _decrypt(conn_id: str, field: str, text: str | None, *, is_encrypted: bool) -> str | None:
+def decrypt_column(conn_id: str, field: str, text: str | None, *, is_encrypted: bool) -> str | None:
+    """Return a column of a connection in clear.
+
+    Raises:
+        ConnectionConfigError: Airflow's Fernet key does not fit.
+    """
     # Lazy for start-up cost, as above.
     from airflow.models.crypto import get_fernet
     from cryptography.fernet import InvalidToken

@@ -12,10 +12,9 @@ import json
 import logging
 import secrets as random_secrets
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Literal, NamedTuple
+from typing import Literal
 from urllib.parse import urlsplit
 
 from airflow_provider_integry.auth.authorization_code import check_signed, check_single
@@ -23,6 +22,7 @@ from airflow_provider_integry.auth.oauth1_consent import OAuth1Consent
 from airflow_provider_integry.auth.oauth2 import OAuth2Settings
 from airflow_provider_integry.authorizations import consent_oauth1, consent_oauth2
 from airflow_provider_integry.authorizations.consent_oauth2 import Opened
+from airflow_provider_integry.authorizations.consent_values import Begun, Callback, Visit
 from airflow_provider_integry.authorizations.consents import (
     Consent,
     ConsentStore,
@@ -40,7 +40,7 @@ from airflow_provider_integry.authorizations.refresh import Events
 from airflow_provider_integry.authorizations.revoke import give_back
 from airflow_provider_integry.authorizations.steps import Do, Steps
 from airflow_provider_integry.authorizations.store import AuthorizationStore
-from airflow_provider_integry.authorizations.subject import Subject, build_subject
+from airflow_provider_integry.authorizations.subject import Entered, Subject, build_subject
 from airflow_provider_integry.connectors.user_info import Account
 from airflow_provider_integry.errors import (
     AuthorizationError,
@@ -56,37 +56,8 @@ log = logging.getLogger(__name__)
 CALLBACK_PATH = "/integry/public/callback"
 # Longer than what we send; RFC 6749 sets no limit.
 MAX_RETURNED = 512
-
-
-class Begun(NamedTuple):
-    """An authorization that was begun.
-
-    Attributes:
-        consent_id: Name under which its outcome is shown.
-        url: The consent page.
-        browser_key: What the browser has to bring back with the callback, as a cookie.
-    """
-
-    consent_id: str
-    url: str
-    browser_key: Secret
-
-
-@dataclass(frozen=True, slots=True)
-class Callback:
-    """What a browser brings from the service.
-
-    Attributes:
-        context: Last part of the address it came to.
-        query: Its query, or the posted form, as it came.
-        pairs: The same, decoded.
-        cookies: The browser's cookies.
-    """
-
-    context: str
-    query: str
-    pairs: Sequence[tuple[str, str]]
-    cookies: Mapping[str, str]
+# Among what is encrypted: whether the grant is to be held at the end.
+_HOLDS = "holds"
 
 
 class Consents:
@@ -120,13 +91,14 @@ class Consents:
         self._team_of = team_of
         self._now = now
 
-    def begin(self, subject: Subject, *, base_url: str, user: str) -> Steps[Begun]:
+    def begin(self, subject: Subject, *, base_url: str, user: str, visit: Visit | None = None) -> Steps[Begun]:
         """Begin an authorization.
 
         Args:
             subject: Which one.
-            base_url: Where Airflow is, as browsers reach it.
+            base_url: Where Airflow is, as browsers reach it; for end users, where the public pages are.
             user: Who begins it.
+            visit: Where an end user begins it; None for somebody who is logged in to Airflow.
         Raises:
             AuthorizationError: The connection needs no consent, or the service does not begin it.
             TransportError, StoreError: Somebody does not answer.
@@ -147,15 +119,27 @@ class Consents:
             "binding": subject.binding,
             "context": context,
             "user_name": user[:255],
+            "link_id": visit.link_id if visit else None,
+            "session_digest": digest_browser(visit.browser.reveal()) if visit else None,
         }
-        yield Do(partial(self._consents.add, consent_id, values, opened.data))
+        data = {**opened.data, _HOLDS: visit is not None and visit.holds}
+        yield Do(partial(self._consents.add, consent_id, values, data))
         return Begun(consent_id, opened.url, browser_key)
 
-    def finish(self, callback: Callback) -> Steps[str]:
+    def peek(self, callback: Callback) -> Consent:
+        """Return what a callback belongs to, and change nothing; may block.
+
+        Raises:
+            CallbackError: It fits nothing that was begun in this browser.
+            StoreError: The database does not answer.
+        """
+        return self._find(callback)
+
+    def finish(self, callback: Callback) -> Steps[Consent]:
         """End an authorization, whatever its outcome.
 
         Returns:
-            The id under which the outcome is shown.
+            The row: as it is now for an end user's, as it was for others; its outcome is shown under its id.
         Raises:
             CallbackError: The callback fits nothing that was begun in this browser; nothing was sent anywhere.
             StoreError: The database does not answer.
@@ -166,7 +150,7 @@ class Consents:
             self._check_signature(subject, callback)
         except IntegryError as error:
             yield from self._end(row, "pending", "failed", error)
-            return row.id
+            return (yield from self._look_again(row))
         if not (yield Do(partial(self._consents.move, row, "pending", "taken"))):
             raise CallbackError("it was used before")
         try:
@@ -180,27 +164,33 @@ class Consents:
             log.exception("Connection '%s': an authorization failed in an unexpected way.", row.conn_id)
             failed = AuthorizationError("It failed in an unexpected way; the API server's log says how.")
             yield from self._end(row, "taken", "failed", failed)
-        return row.id
+        return (yield from self._look_again(row))
 
-    def answer(self, consent_id: str, *, is_yes: bool, user: str) -> Steps[bool]:
+    def answer(
+        self, consent_id: str, *, is_yes: bool, user: str | None = None, browser: Secret | None = None
+    ) -> Steps[bool]:
         """Answer the question whether another account takes the place of the one that was authorized.
 
         Args:
             consent_id: Which authorization.
             is_yes: The answer.
-            user: Who gives it, who must be the one who began.
+            user: Who gives it, who must be the one who began; None for an end user.
+            browser: Key of the browser of an end user, which must be the one in which it was begun.
         Returns:
             Whether there was such a question.
         """
         row: Consent | None = yield Do(partial(self._consents.find, consent_id))
-        if row is None or row.outcome != "other_account" or row.user_name != user[:255] or row.now > row.expires_at:
+        if row is None or row.outcome != "other_account" or row.is_over or not row.belongs_to(user, browser):
             return False
-        given = load_given(row.open())
+        data = row.open()
+        given = load_given(data)
         if not (yield Do(partial(self._consents.move, row, "other_account", "taken" if is_yes else "declined"))):
             return False
         try:
             _, subject = yield Do(partial(self._subject_of, row))
-            if is_yes:
+            if is_yes and data.get(_HOLDS):
+                yield from self._hold(row, given)
+            elif is_yes:
                 yield from self._store_given(row, subject, given)
             else:
                 token = given.obtained.token
@@ -212,7 +202,7 @@ class Consents:
     def find(self, consent_id: str) -> Consent | None:
         """Return what came of an authorization; None where nothing is known (any more)."""
         row = self._consents.find(consent_id)
-        return row if row and row.now <= row.expires_at else None
+        return row if row and not row.is_over else None
 
     def find_newest(self, digest: str, since: float) -> Consent | None:
         """Return what came of the authorization that was begun last; see `ConsentStore.find_newest`."""
@@ -248,12 +238,22 @@ class Consents:
             raise CallbackError("it was used before")
         return row
 
+    def subject_of(self, row: Consent) -> Subject:
+        """Return what a row's connection makes of it; may block.
+
+        Raises:
+            NotAuthorizedError: The connection is gone, or was changed since.
+            IntegryError: It cannot be read.
+        """
+        return self._subject_of(row)[1]
+
     def _subject_of(self, row: Consent) -> tuple[ConnectionSettings, Subject]:
         settings = self._read_settings(row.conn_id)
         if settings is None or self._team_of(row.conn_id) != row.team_name:
             raise NotAuthorizedError(row.conn_id, row.end_user, "the connection does not exist any more.")
         subject = build_subject(settings, AuthorizationKey(row.conn_id, row.team_name, row.end_user, row.account))
-        if subject.binding != row.binding or context_of(subject) != row.context:
+        is_same_place = isinstance(subject.settings, Entered) or context_of(subject) == row.context
+        if subject.binding != row.binding or not is_same_place:
             raise NotAuthorizedError(row.conn_id, row.end_user, "the connection was changed meanwhile; begin again.")
         return settings, subject
 
@@ -274,12 +274,15 @@ class Consents:
                     row,
                     "taken",
                     "other_account",
-                    dump_given(given),
+                    {**dump_given(given), _HOLDS: bool(row.open().get(_HOLDS))},
                     account_id=_cut(account.id) if account else None,
                     account_name=_cut(account.name) if account else None,
                     message=before.account_name or before.account_id,
                 )
             )
+            return
+        if row.open().get(_HOLDS):
+            yield from self._hold(row, given, problem)
             return
         yield from self._store_given(row, subject, given, problem)
 
@@ -291,6 +294,28 @@ class Consents:
             log.warning("Connection '%s': the account could not be looked up: %s", settings.conn_id, error)
             return None, f"The account could not be looked up: {error}"
         return account, ""
+
+    def _look_again(self, row: Consent) -> Steps[Consent]:
+        """Return what came of an end user's consent, which leads the browser on; others look it up by themselves."""
+        if row.link_id is None:
+            return row
+        return (yield Do(partial(self._consents.find, row.id))) or row
+
+    def _hold(self, row: Consent, given: Given, problem: str = "") -> Steps[None]:
+        """Keep a grant in its row until the host application says whose it is; see `HeldGrants`."""
+        account = given.account or Account()
+        yield Do(
+            partial(
+                self._consents.move,
+                row,
+                "taken",
+                "held",
+                dump_given(given),
+                account_id=_cut(account.id),
+                account_name=_cut(account.name),
+                message=problem or None,
+            )
+        )
 
     def _store_given(self, row: Consent, subject: Subject, given: Given, problem: str = "") -> Steps[None]:
         yield from store_grant(self._store, self._journal, self._events, subject, given, owner=row.user_name)

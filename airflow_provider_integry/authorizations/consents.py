@@ -7,23 +7,25 @@ statement: of two callbacks with one state, one goes on.
 from __future__ import annotations
 
 import hashlib
+import hmac
 import secrets as random_secrets
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Literal
 
-from sqlalchemy import Double, delete, insert, literal, select, update
+from sqlalchemy import Double, and_, delete, insert, literal, select, update
 
 from airflow_provider_integry.authorizations.crypto import seal_data, unseal_data
 from airflow_provider_integry.authorizations.database_errors import database_errors
 from airflow_provider_integry.authorizations.tables import consent as table
 from airflow_provider_integry.authorizations.tables import epoch_now
+from airflow_provider_integry.secret import Secret
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
 
-Outcome = Literal["pending", "taken", "ready", "denied", "failed", "other_account", "declined"]
+Outcome = Literal["pending", "taken", "ready", "denied", "failed", "other_account", "declined", "held"]
 # For how long a callback is waited for, and for how long its outcome is shown after that.
 LIFE_S = 600.0
 SHOWN_S = 900.0
@@ -51,12 +53,31 @@ class Consent:
     account_name: str | None
     created_at: float
     expires_at: float
+    link_id: str | None
+    session_digest: str | None
     now: float
+
+    @property
+    def is_over(self) -> bool:
+        """Whether its outcome is shown no more, and no question about it is answered."""
+        return self.now > self.expires_at
 
     @property
     def is_expired(self) -> bool:
         """Whether no callback is taken any more."""
         return self.now > self.created_at + LIFE_S
+
+    def belongs_to(self, user: str | None, browser: Secret | None = None) -> bool:
+        """Return whether somebody has begun it.
+
+        Args:
+            user: Who is logged in to Airflow; None for an end user.
+            browser: Key of an end user's browser.
+        """
+        if self.session_digest is None:
+            return user is not None and self.user_name == user[:255]
+        given = digest_browser(browser.reveal()) if browser else ""
+        return hmac.compare_digest(self.session_digest, given)
 
     def open(self) -> dict[str, Any]:
         """Decrypt what only the end of the conversation needs.
@@ -136,6 +157,10 @@ class ConsentStore:
         newest = select(table.c.id).where(table.c.digest == digest, table.c.created_at >= since)
         newest = newest.order_by(table.c.created_at.desc(), table.c.id).limit(1)
         return self._find(table.c.id == newest.scalar_subquery())
+
+    def find_held(self, link_id: str) -> Consent | None:
+        """Return the row of a link whose grant is held; None where there is none."""
+        return self._find(and_(table.c.link_id == link_id, table.c.outcome == "held"))
 
     def move(
         self, row: Consent, before: Outcome, after: Outcome, data: Mapping[str, Any] | None = None, **values: Any

@@ -38,6 +38,8 @@ def seal(secrets: GrantSecrets, place: str) -> str:
     data.update({name: value for name in _TEXTS if (value := getattr(secrets, name))})
     if secrets.kept:
         data["kept"] = dict(secrets.kept)
+    if secrets.entered:
+        data["entered"] = {name: secret.reveal() for name, secret in secrets.entered.items()}
     return seal_data(data, place)
 
 
@@ -51,7 +53,8 @@ def unseal(sealed: str, place: str) -> GrantSecrets:
     data = unseal_data(sealed, place)
     kept: dict[str, Any] = {name: data[name] for name in (*_TEXTS, "kept") if name in data}
     kept.update({name: Secret(data[name]) for name in _SECRETS if name in data})
-    return GrantSecrets(**kept)
+    entered = {name: Secret(text) for name, text in data.get("entered", {}).items()}
+    return GrantSecrets(**kept, entered=entered)
 
 
 def seal_data(data: Mapping[str, Any], place: str) -> str:

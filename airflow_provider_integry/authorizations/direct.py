@@ -8,14 +8,15 @@ from dataclasses import replace
 from airflow_provider_integry import config
 from airflow_provider_integry.auth.dpop import load_proof_key
 from airflow_provider_integry.auth.token import Token
-from airflow_provider_integry.authorizations.airflow_store import local_refresher, team_of
-from airflow_provider_integry.authorizations.grant import AuthorizationKey
+from airflow_provider_integry.authorizations.accounts import locate
+from airflow_provider_integry.authorizations.airflow_store import local_refresher, local_store, team_of
+from airflow_provider_integry.authorizations.grant import Authorization, AuthorizationKey
 from airflow_provider_integry.authorizations.messages import Status
 from airflow_provider_integry.authorizations.refresh import HandedOut
 from airflow_provider_integry.authorizations.status import build_status
 from airflow_provider_integry.authorizations.steps import Do, Steps, arun_steps, run_steps
 from airflow_provider_integry.authorizations.subject import Subject, build_subject
-from airflow_provider_integry.authorizations.supply import Supplied
+from airflow_provider_integry.authorizations.supply import Supplied, supply_entered
 from airflow_provider_integry.settings import ConnectionSettings
 
 # Other processes may replace the token: look again after this long.
@@ -50,23 +51,34 @@ class DirectSupplier:
         return _supplied(found)
 
 
-def find_subject(settings: ConnectionSettings, end_user: str | None, account: str | None) -> Subject:
-    """Return what is renewed for one authorization, its team looked up in the database.
+def locate_subject(
+    settings: ConnectionSettings, end_user: str | None, account: str | None
+) -> tuple[Subject, Authorization | None]:
+    """Return what is used for one authorization and what is kept of it, its team looked up in the database.
 
     Raises:
         AuthorizationError: The connection's credentials are not obtained from an endpoint, or not for end users.
+        NotAuthorizedError: There is no such connected account.
     """
-    return build_subject(settings, AuthorizationKey(settings.conn_id, team_of(settings.conn_id), end_user, account))
+    key = AuthorizationKey(settings.conn_id, team_of(settings.conn_id), end_user, account)
+    found = locate(local_store(), build_subject(settings, key).key)
+    return build_subject(settings, found.key), found.row
+
+
+def find_subject(settings: ConnectionSettings, end_user: str | None, account: str | None) -> Subject:
+    """Return what is used for one authorization; see `locate_subject`."""
+    return locate_subject(settings, end_user, account)[0]
 
 
 def read_direct_status(settings: ConnectionSettings, end_user: str | None, account: str | None) -> Status:
     """Return where an authorization stands."""
-    subject = find_subject(settings, end_user, account)
-    return build_status(subject, local_refresher().store.find(subject.key.digest))
+    return build_status(*locate_subject(settings, end_user, account))
 
 
 def _supplied(found: HandedOut) -> Supplied:
     row, secrets = found.row, found.secrets
+    if secrets.entered:
+        return supply_entered(secrets.entered, time.time() + LOOK_S)
     assert secrets.access_token is not None
     now = time.time()
     expires_at = now + (row.expires_at - row.now) if row.expires_at is not None else None

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from airflow_provider_integry.authorizations import metrics
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from airflow_provider_integry.authorizations.subject import Subject
 
 log = logging.getLogger(__name__)
+# Each is told of every entry about a grant: its event, and the row. For what is above this module.
+Watcher = Callable[[str, "Authorization"], None]
+watchers: list[Watcher] = []
 
 
 class AirflowEvents:
@@ -98,3 +102,12 @@ def record(event: str, row: Authorization, *, owner: str = "integry", **details:
             session.add(Log(event=f"integry.authorization.{event}", owner=owner, owner_display_name=owner, extra=extra))
     except Exception:
         log.exception("An audit entry of authorization %s (%s) could not be written.", row.id, event)
+    for watcher in watchers:
+        _tell(watcher, event, row)
+
+
+def _tell(watcher: Watcher, event: str, row: Authorization) -> None:
+    try:
+        watcher(event, row)
+    except Exception:
+        log.exception("Authorization %s (%s): somebody could not be told.", row.id, event)

@@ -10,9 +10,20 @@ from typing import Literal, NamedTuple, Protocol
 
 from airflow_provider_integry.secret import Secret
 
+# Beginning of an authorization's public id; no account may be called so.
+ID_PREFIX = "ca_"
 State = Literal["active", "refused", "revoked"]
+# Types whose credentials are typed by whoever has the account.
+ENTERED_TYPES = (
+    "integry_api_key",
+    "integry_api_key_secret",
+    "integry_api_key_url",
+    "integry_jwt",
+    "integry_basic",
+    "integry_basic_url",
+)
 # Types whose grants last as they are: there is nothing to renew them with.
-LASTING_TYPES = ("integry_oauth1",)
+LASTING_TYPES = ("integry_oauth1", *ENTERED_TYPES)
 
 # A refresh is tried this long before the end of a token, and waited for this long before it; both are
 # at most a share of the token's life, so that short tokens do not thrash.
@@ -45,6 +56,11 @@ class AuthorizationKey(NamedTuple):
     kind: Literal["grant", "client"] = "grant"
 
     @property
+    def has_id(self) -> bool:
+        """Whether the account is named by its public id, which is a row's and no key's."""
+        return self.account is not None and self.account.startswith(ID_PREFIX)
+
+    @property
     def digest(self) -> str:
         """SHA-256, in hex, of all five: no two keys share it, and None is not the empty text."""
         text = json.dumps(["integry-authorization-1", *self], ensure_ascii=True)
@@ -64,6 +80,7 @@ class GrantSecrets:
         nonce: The token endpoint's latest nonce for proofs.
         token_secret: OAuth 1.0a: the secret of the token.
         kept: What the connection keeps of the callback or the token answer, such as the account's own URL.
+        entered: What an end user has entered, by field; empty for grants that come out of a consent.
     """
 
     access_token: Secret | None = None
@@ -74,6 +91,7 @@ class GrantSecrets:
     nonce: str | None = None
     token_secret: Secret | None = None
     kept: Mapping[str, str] = field(default_factory=dict)
+    entered: Mapping[str, Secret] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +137,8 @@ class Authorization:
     error: str | None
     error_at: float | None
     created_at: float
+    public_id: str | None
+    use_account: str | None
     now: float
 
     @property

@@ -18,7 +18,7 @@ from airflow_provider_integry.authorizations.grant import Authorization, Authori
 from airflow_provider_integry.authorizations.overview import Standing, judge_alone, judge_kept
 from airflow_provider_integry.authorizations.row_groups import Group, GroupReader, Judgement, OwnRow, Selection
 from airflow_provider_integry.authorizations.store import AuthorizationStore
-from airflow_provider_integry.authorizations.subject import build_subject, is_brokered
+from airflow_provider_integry.authorizations.subject import bind_entered, build_subject, is_brokered
 
 PAGE_ROWS = 25
 # A search that finds more than this is cut off: nobody reads on, and it is told so.
@@ -164,7 +164,11 @@ def judge_group(group: Group, found: FoundConnection | None) -> Judgement:
         group: What the rows have in common.
         found: Their connection; None where there is none any more.
     """
-    if found is None or found.settings is None or found.team != group.team or not is_brokered(found.settings):
+    if found is None or found.settings is None or found.team != group.team:
+        return "unusable"
+    if found.settings.account_fields and group.is_grant:
+        return "fits" if bind_entered(found.settings) == group.binding else "changed"
+    if not is_brokered(found.settings):
         return "unusable"
     subject = build_subject(found.settings, AuthorizationKey(group.conn_id, group.team))
     if subject.is_grant != group.is_grant:
@@ -184,6 +188,8 @@ def _find_all(counts: Iterable[Group], conn_id: str | None) -> dict[str, FoundCo
 def _is_replaced(row: OwnRow, scene: _Scene) -> bool:
     found = scene.connections.get(row.group.conn_id)
     if found is None or found.settings is None or scene.judged[row.group] not in ("fits", "changed"):
+        return False
+    if not is_brokered(found.settings):
         return False
     subject = build_subject(found.settings, AuthorizationKey(row.group.conn_id, row.group.team))
     return subject.seed_digest is not None and is_newly_pasted(row, subject.seed_digest)

@@ -50,6 +50,11 @@ def check_grant(settings: ConnectionSettings) -> None:
     auth = settings.auth
     if isinstance(auth, OAuth1Consent):
         return
+    if settings.account_fields:
+        raise AuthorizationError(
+            f"Connection '{settings.conn_id}' is of type '{settings.conn_type}': its own credentials are in its fields."
+            " End users have their own; name one with --end-user."
+        )
     how = f"is of type '{settings.conn_type}'"
     if isinstance(auth, OAuth2Settings):
         if auth.grant_type in GIVEN_GRANTS:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from airflow.utils.db_manager import BaseDBManager
 
+from airflow_provider_integry.authorizations.end_user_tables import metadata
 from airflow_provider_integry.authorizations.tables import VERSION_TABLE
-from airflow_provider_integry.authorizations.trigger_tables import metadata
 
 _HERE = Path(__file__).parent
 
@@ -24,7 +24,7 @@ class IntegryDBManager(BaseDBManager):
     migration_dir = str(_HERE / "migrations")
     alembic_file = str(_HERE / "migrations" / "alembic.ini")
     supports_table_dropping = True
-    revision_heads_map = {"0.1.0": "d83f6a17be02"}  # noqa: RUF012 - Airflow's API
+    revision_heads_map = {"0.1.0": "f7a02c6d91b3"}  # noqa: RUF012 - Airflow's API
 
     def downgrade(self, to_revision: str, from_revision: str | None = None, show_sql_only: bool = False) -> None:
         """Take the tables back to an earlier revision.

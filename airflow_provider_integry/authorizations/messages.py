@@ -52,6 +52,7 @@ class CredentialsAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
         scopes: Granted scopes; None when not known.
         kept: What is kept with the grant beside its tokens; None where that is nothing.
         token_secret: OAuth 1.0a: what requests are signed with beside the token; None for other tokens.
+        entered: What the end user has entered, by field; the token is empty then. None for tokens.
     """
 
     access_token: str
@@ -62,6 +63,7 @@ class CredentialsAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
     scopes: list[str] | None = None
     token_secret: str | None = None
     kept: dict[str, str] | None = None
+    entered: dict[str, str] | None = None
 
 
 class PermitAsk(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from airflow_provider_integry.auth.readiness import Readiness
+from airflow_provider_integry.auth_settings import Unfilled
 from airflow_provider_integry.authorizations.connections import FoundConnection, find_connections, walk_connections
 from airflow_provider_integry.authorizations.grant import Authorization, AuthorizationKey
 from airflow_provider_integry.authorizations.messages import Status
@@ -132,6 +133,8 @@ def judge_alone(found: FoundConnection) -> Standing:
         status = Status(str(Readiness.PENDING), str(found.error))
     elif is_brokered(found.settings):
         status = build_status(build_subject(found.settings, key), None)
+    elif isinstance(found.settings.auth, Unfilled):
+        status = Status(str(Readiness.PENDING), str(found.settings.auth.error))
     else:
         status = Status(str(Readiness.READY))
     return Standing(key, None, found.conn_type, status, status.reason)

@@ -31,6 +31,7 @@ from airflow_provider_integry.authorizations.messages import PERMITS_PATH, Permi
 from airflow_provider_integry.authorizations.permit_state import Caps, PermitState, permit_digest
 from airflow_provider_integry.authorizations.proof import build_claims, derive_key, sign_proof
 from airflow_provider_integry.authorizations.steps import Do, Pause, Steps, arun_steps, run_steps
+from airflow_provider_integry.authorizations.subject import is_kept
 from airflow_provider_integry.errors import BrokerError, IntegryError, LimitReachedError, StoreError
 from airflow_provider_integry.settings import ConnectionSettings
 
@@ -139,7 +140,8 @@ class PermitGate:
 class DirectDesk:
     """Asks the database, where this process has it."""
 
-    def __init__(self, key: AuthorizationKey, bucket: str, caps: Caps) -> None:
+    def __init__(self, settings: ConnectionSettings, key: AuthorizationKey, bucket: str, caps: Caps) -> None:
+        self._settings = settings
         self._key = key
         self._bucket = bucket
         self._caps = caps
@@ -152,8 +154,12 @@ class DirectDesk:
     def _serve(self, ask: PermitAsk) -> PermitAnswer:
         # Lazy for start-up cost: tasks have no database.
         from airflow_provider_integry.authorizations.airflow_store import local_permits, team_of
+        from airflow_provider_integry.authorizations.direct import find_subject
 
         key = self._key._replace(team=team_of(self._key.conn_id))
+        if is_kept(self._settings, key.end_user, key.account):
+            # One account has one limit, by whatever name it is asked for.
+            key = find_subject(self._settings, key.end_user, key.account).key
         return local_permits().serve(permit_digest(key, self._bucket), self._caps, [ask])[0]
 
 
@@ -269,5 +275,5 @@ def build_desk(
     """
     key = AuthorizationKey(settings.conn_id, None, end_user, account)
     if config.has_database():
-        return DirectDesk(key, bucket, caps)
+        return DirectDesk(settings, key, bucket, caps)
     return BrokerDesk(settings, key, bucket, caps)

@@ -39,7 +39,7 @@ from airflow_provider_integry.authorizations.outcomes import (
 from airflow_provider_integry.authorizations.rows import explain, fresh_values, is_window_over, renewed_values
 from airflow_provider_integry.authorizations.steps import Do, Fetch, Pause, Steps
 from airflow_provider_integry.authorizations.store import AuthorizationStore
-from airflow_provider_integry.authorizations.subject import Subject
+from airflow_provider_integry.authorizations.subject import Entered, Subject
 from airflow_provider_integry.errors import (
     IntegryError,
     InvalidGrantError,
@@ -59,6 +59,7 @@ CONVERSATION_S = 30.0
 LEASE_S = 45.0
 # For how long a grant that has arrived is tried to be stored; after that the journal still has it.
 STORING_S = 120.0
+NOT_ENTERED = "nobody has entered its credentials yet; 'airflow integry authorize' asks for them."
 
 
 class Events(Protocol):
@@ -187,7 +188,8 @@ class Refresher:
                 "its client id, endpoints or base URL were changed after it was authorized. Undo the change, or"
                 " authorize it again."
             )
-            raise NotAuthorizedError(subject.key.conn_id, subject.key.end_user, reason, _link(subject))
+            link = _link(subject) if subject.has_consent else None
+            raise NotAuthorizedError(subject.key.conn_id, subject.key.end_user, reason, link)
         return row
 
     def read_secrets(self, row: Authorization) -> GrantSecrets:
@@ -277,6 +279,8 @@ class Refresher:
         """
         started, local_start = self._clock(), self._now()
         proof_key = choose_proof_key(subject, secrets)
+        # What is entered lasts, and is never renewed.
+        assert not isinstance(subject.settings, Entered)
         steps = obtain_token(
             subject.settings,
             refresh_token=secrets.refresh_token,
@@ -409,6 +413,8 @@ class Refresher:
     # -- making rows -------------------------------------------------------------------------------
 
     def _create(self, subject: Subject) -> None:
+        if isinstance(subject.settings, Entered):
+            raise NotAuthorizedError(subject.key.conn_id, subject.key.end_user, NOT_ENTERED)
         if subject.is_grant and subject.seed is None:
             reason = "nobody has done so yet."
             if not subject.has_consent:

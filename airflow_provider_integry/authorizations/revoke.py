@@ -52,6 +52,8 @@ _NO_WAY = (
     " removed there."
 )
 
+_ENTERED = "What was entered works at the service as before: delete it there too, if nobody is to use it any more."
+
 Upstream = Literal["told", "not_offered", "failed", "not_asked"]
 
 
@@ -152,7 +154,7 @@ def _try_to_tell(
             return _Told("failed", f"The service was not told: {why}. {_MEND}")
         settings = subject.settings
         if not isinstance(settings, OAuth2Settings):
-            return _Told("not_offered", _NO_WAY)
+            return _Told("not_asked", _ENTERED) if subject.is_entered else _Told("not_offered", _NO_WAY)
         url = yield from _find_endpoint(settings, subject)
         if url is None:
             return _Told("not_offered", _NO_ENDPOINT)

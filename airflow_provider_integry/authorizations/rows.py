@@ -6,7 +6,13 @@ from typing import Any
 
 from airflow_provider_integry.authorizations.crypto import seal
 from airflow_provider_integry.authorizations.errors_wire import from_wire
-from airflow_provider_integry.authorizations.grant import Authorization, GrantSecrets, add_seed, is_newly_pasted
+from airflow_provider_integry.authorizations.grant import (
+    ENTERED_TYPES,
+    Authorization,
+    GrantSecrets,
+    add_seed,
+    is_newly_pasted,
+)
 from airflow_provider_integry.authorizations.links import authorize_link
 from airflow_provider_integry.authorizations.outcomes import load
 from airflow_provider_integry.authorizations.subject import Subject
@@ -16,12 +22,13 @@ from airflow_provider_integry.secret import Secret
 
 def explain(row: Authorization, verdict: str) -> IntegryError:
     """Return the error for an authorization that cannot be used now."""
+    # What is entered is entered elsewhere.
+    is_entered = row.conn_type in ENTERED_TYPES
+    link = None if is_entered else authorize_link(row.conn_id, row.end_user, row.account)
     if verdict == "revoked":
-        link = authorize_link(row.conn_id, row.end_user, row.account)
         return NotAuthorizedError(row.conn_id, row.end_user, "it was revoked here.", link)
     if row.error is not None:
         return from_wire(load(row.error))
-    link = authorize_link(row.conn_id, row.end_user, row.account)
     return NotAuthorizedError(row.conn_id, row.end_user, "its token cannot be renewed.", link)
 
 
@@ -60,6 +67,8 @@ def fresh_values(subject: Subject, refresh_token: Secret | None) -> dict[str, An
                 "cool_for",
                 "error",
                 "error_at",
+                # What is new is used itself.
+                "use_account",
             )
         ),
     }

@@ -8,7 +8,7 @@ from airflow_provider_integry.auth.readiness import ProbeResult, Readiness, deci
 from airflow_provider_integry.authorizations.errors_wire import from_wire
 from airflow_provider_integry.authorizations.grant import Authorization, is_newly_pasted
 from airflow_provider_integry.authorizations.messages import Status
-from airflow_provider_integry.authorizations.subject import Subject
+from airflow_provider_integry.authorizations.subject import Entered, Subject
 from airflow_provider_integry.errors import IntegryError
 
 _CHANGED = "the connection's client id, endpoints or base URL were changed after it was authorized"
@@ -24,6 +24,8 @@ def build_status(subject: Subject, row: Authorization | None) -> Status:
     if row is None:
         is_complete = not subject.is_grant or subject.seed is not None
         missing = "nobody has authorized it yet" if subject.has_consent else "there is no refresh token yet"
+        if isinstance(subject.settings, Entered):
+            missing = "nobody has entered its credentials yet"
         reason = "" if is_complete else missing
         return Status(str(decide_readiness(is_complete=is_complete)), reason)
     readiness, reason = judge_row(row)

@@ -6,7 +6,8 @@ read (compare-and-swap): a change that rests on an old view of the row does not 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import secrets as random_secrets
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
@@ -15,9 +16,10 @@ from sqlalchemy import Double, Select, case, delete, func, insert, literal, null
 from sqlalchemy.exc import IntegrityError
 
 from airflow_provider_integry.authorizations.database_errors import NO_TABLES, database_errors
-from airflow_provider_integry.authorizations.grant import LASTING_TYPES, Authorization, AuthorizationKey
+from airflow_provider_integry.authorizations.grant import ID_PREFIX, LASTING_TYPES, Authorization, AuthorizationKey
+from airflow_provider_integry.authorizations.subject import check_new_names
 from airflow_provider_integry.authorizations.tables import authorization as table
-from airflow_provider_integry.authorizations.tables import epoch_now
+from airflow_provider_integry.authorizations.tables import epoch_now, exactly
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Connection, Engine, Executable
@@ -52,6 +54,52 @@ class AuthorizationStore:
         with self._reading() as connection:
             rows = connection.execute(_select().where(table.c.digest.in_(digests)))
             return {row.digest: row for found in rows if (row := _build(found))}
+
+    def find_by_public_id(self, public_id: str) -> Authorization | None:
+        """Return one authorization by its public name; None where there is none."""
+        return self.find_by_public_ids([public_id]).get(public_id)
+
+    def find_by_public_ids(self, public_ids: Collection[str]) -> dict[str, Authorization]:
+        """Return the authorizations that there are, by public name."""
+        with self._reading() as connection:
+            rows = connection.execute(_select().where(table.c.public_id.in_(public_ids)))
+            found = {row.public_id: row for one in rows if (row := _build(one))}
+        # Once more, by exact names: databases may take two names for the same.
+        return {name: row for name, row in found.items() if name is not None and name in public_ids}
+
+    def page(
+        self,
+        conn_ids: Collection[str],
+        *,
+        end_user: str | None = None,
+        state: str | None = None,
+        after_id: int = 0,
+        limit: int = 100,
+    ) -> list[Authorization]:
+        """Return what was authorized for some connections, in the order of ids, without the encrypted part.
+
+        Names are compared exactly, also on databases that fold case.
+
+        Args:
+            conn_ids: The connections.
+            end_user: Only of this end user.
+            state: Only in this state.
+            after_id: Id of the last row of the page before.
+            limit: Most rows; fewer are the last ones.
+        """
+        query = _select(with_sealed=False).where(
+            # The first is for the index, the second for exactness.
+            table.c.conn_id.in_(conn_ids),
+            exactly(table.c.conn_id).in_(conn_ids),
+            table.c.is_grant,
+            table.c.id > after_id,
+        )
+        if end_user is not None:
+            query = query.where(table.c.end_user == end_user, exactly(table.c.end_user) == end_user)
+        if state is not None:
+            query = query.where(table.c.state == state)
+        rows = self.run(query.order_by(table.c.id).limit(limit))
+        return [self._named(row) for found in rows if (row := _build(found))]
 
     def walk(
         self,
@@ -169,7 +217,12 @@ class AuthorizationStore:
             return [row for found in connection.execute(query) if (row := _build(found))]
 
     def add(self, key: AuthorizationKey, values: Mapping[str, Any]) -> bool:
-        """Make the authorization of a key, unless it is there already; return whether it was made."""
+        """Make the authorization of a key, unless it is there already; return whether it was made.
+
+        Raises:
+            NotAuthorizedError: Nothing is kept under such a name.
+        """
+        check_new_names(key)
         row = {
             "digest": key.digest,
             "conn_id": key.conn_id,
@@ -182,6 +235,7 @@ class AuthorizationStore:
             "is_rotating": False,
             "failures": 0,
             "created_at": epoch_now(),
+            "public_id": make_public_id(),
             **values,
         }
         try:
@@ -246,6 +300,23 @@ class AuthorizationStore:
         with self._writing() as connection:
             return connection.execute(statement).rowcount == 1
 
+    def point(self, row: Authorization, use_account: str | None) -> bool:
+        """Let another account be used in the place of a row, or none; return whether it still said what was read.
+
+        The version stays as it is: a refresh that is on its way is not disturbed.
+
+        Args:
+            row: The row as it was read.
+            use_account: The other account of the same end user; "" for the one without a name, None for none.
+        """
+        if row.use_account == use_account:
+            return True
+        old = table.c.use_account
+        is_same = old.is_(None) if row.use_account is None else old == row.use_account
+        statement = update(table).where(table.c.id == row.id, is_same).values(use_account=use_account)
+        with self._writing() as connection:
+            return connection.execute(statement).rowcount == 1
+
     def replace_sealed(self, row: Authorization, sealed: str) -> bool:
         """Put the same grant, encrypted anew, in the place of the old text; return whether that was still there."""
         statement = update(table).where(table.c.id == row.id, table.c.sealed == row.sealed).values(sealed=sealed)
@@ -267,6 +338,15 @@ class AuthorizationStore:
         with self._reading() as connection:
             return int(connection.execute(select(func.count()).select_from(table)).scalar_one())
 
+    def _named(self, row: Authorization) -> Authorization:
+        """Return a row with its public name; an older version beside this one makes rows without."""
+        if row.public_id is not None:
+            return row
+        statement = update(table).where(table.c.id == row.id, table.c.public_id.is_(None))
+        with self._writing() as connection:
+            connection.execute(statement.values(public_id=make_public_id()))
+        return next(iter(self.list_by_ids([row.id])), row)
+
     @contextmanager
     def _reading(self) -> Iterator[Connection]:
         with database_errors(), self._get_engine().connect() as connection:
@@ -276,6 +356,11 @@ class AuthorizationStore:
     def _writing(self) -> Iterator[Connection]:
         with database_errors(), self._get_engine().begin() as connection:
             yield connection
+
+
+def make_public_id() -> str:
+    """Return a new public name of an authorization: ``ca_`` and 32 random hex digits."""
+    return f"{ID_PREFIX}{random_secrets.token_hex(16)}"
 
 
 def _select(*, with_sealed: bool = True) -> Select[Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import threading
 import time
@@ -16,6 +17,7 @@ from airflow_provider_integry.auth.grants import Obtained, TokenSettings, obtain
 from airflow_provider_integry.auth.grants import Steps as Conversation
 from airflow_provider_integry.auth.oauth2 import OAuth2Settings
 from airflow_provider_integry.auth.token import Token
+from airflow_provider_integry.secret import Secret
 from airflow_provider_integry.settings import TransportSettings
 from airflow_provider_integry.transport.limits import TOKEN_DEADLINE_S
 
@@ -34,12 +36,20 @@ class Supplied(NamedTuple):
         good_until: UTC epoch seconds; None when only the API can tell.
         proof_key: Key that the token is bound to (RFC 9449); None for plain tokens.
         kept: What is kept with the grant beside its tokens.
+        entered: What the end user has entered, by field; the token then only names it.
     """
 
     token: Token
     good_until: float | None
     proof_key: ProofKey | None = None
     kept: Mapping[str, str] = MappingProxyType({})
+    entered: Mapping[str, Secret] = MappingProxyType({})
+
+
+def supply_entered(entered: Mapping[str, Secret], good_until: float) -> Supplied:
+    """Return what an end user has entered, named by all of it together."""
+    text = json.dumps({name: entered[name].reveal() for name in sorted(entered)})
+    return Supplied(Token(Secret(text)), good_until, entered=entered)
 
 
 class Supplier(Protocol):

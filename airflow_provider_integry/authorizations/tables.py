@@ -80,7 +80,15 @@ authorization = Table(
     Column("error", Text),
     Column("error_at", Double),
     Column("created_at", Double, nullable=False),
+    # What others call it by: "ca_" and 32 random hex digits. Empty only in rows that an older version of this
+    # provider has made beside this one.
+    Column("public_id", String(40)),
+    # Account of the same end user whose credentials are used in the place of these; "" for the default one.
+    Column("use_account", String(255)),
     Index("idx_integry_authorization_refreshed_at", "refreshed_at"),
+    Index("idx_integry_authorization_public_id", "public_id", unique=True),
+    # Not the connection first: databases would take it for a shorter way through the list of authorizations.
+    Index("idx_integry_authorization_page", "is_grant", "conn_id", "id"),
     # For the list of authorizations: most of what it asks of a row is in here, so that the encrypted parts
     # of all the others stay unread.
     Index("idx_integry_authorization_standing", "conn_id", "team_name", "is_grant", "binding", "state", "error_at"),
@@ -118,6 +126,9 @@ consent = Table(
     Column("account_name", String(255)),
     Column("created_at", Double, nullable=False),
     Column("expires_at", Double, nullable=False, index=True),
+    # Of an end user: the connect link that it came from, or SHA-256, in hex, of the session in which it was begun.
+    Column("link_id", String(40)),
+    Column("session_digest", String(64)),
 )
 
 # How much of the limits of an API's connector is used up at the moment; see permit_state.py.

@@ -27,9 +27,10 @@ from airflow_provider_integry.authorizations.grant import Authorization
 from airflow_provider_integry.authorizations.links import authorize_link
 from airflow_provider_integry.authorizations.manage import check_grant
 from airflow_provider_integry.authorizations.steps import run_steps
-from airflow_provider_integry.authorizations.subject import Subject, is_brokered
+from airflow_provider_integry.authorizations.subject import Subject, is_served
 from airflow_provider_integry.cli.chosen import build, find_settings, name_of
 from airflow_provider_integry.cli.command import command
+from airflow_provider_integry.cli.enter import authorize_entered
 from airflow_provider_integry.cli.interrupts import interruptible
 from airflow_provider_integry.cli.output import make_printable
 from airflow_provider_integry.cli.progress import Progress, format_left
@@ -48,6 +49,9 @@ _DOING = {
 def authorize(args: Namespace) -> None:
     """Ask somebody for consent, by a link to open or a code to enter, and wait for the answer."""
     settings = find_settings(args.conn_id)
+    if settings.takes_entered(args.end_user, args.account):
+        authorize_entered(args, settings, build(settings, args))
+        return
     check_grant(settings)
     subject = build(settings, args)
     if args.device:
@@ -61,7 +65,7 @@ def test(args: Namespace) -> None:
     """Try an authorization against its API."""
     settings = find_settings(args.conn_id)
     check_end_user(settings, args.end_user, args.account)
-    subject = build(settings, args) if is_brokered(settings) else None
+    subject = build(settings, args) if is_served(settings, args.end_user, args.account) else None
     result = run_steps(check_authorization(local_refresher(), settings, subject))
     message = make_printable(result.message)
     if not result.is_ok:

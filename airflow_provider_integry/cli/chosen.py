@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from argparse import Namespace
 
-from airflow_provider_integry.authorizations.airflow_store import read_settings, team_of
+from airflow_provider_integry.authorizations.accounts import resolve_id
+from airflow_provider_integry.authorizations.airflow_store import local_store, read_settings, team_of
 from airflow_provider_integry.authorizations.choose import check_end_user
 from airflow_provider_integry.authorizations.grant import AuthorizationKey
 from airflow_provider_integry.authorizations.subject import Subject, build_subject
@@ -33,8 +34,17 @@ def build(settings: ConnectionSettings, args: Namespace) -> Subject:
         NotAuthorizedError: The connection acts for itself alone, and an end user or account was given.
     """
     check_end_user(settings, args.end_user, args.account)
+    return build_subject(settings, key_of(args))
+
+
+def key_of(args: Namespace) -> AuthorizationKey:
+    """Return what the authorization is kept under that arguments name; the account may be named by its id.
+
+    Raises:
+        NotAuthorizedError: There is no account of this id.
+    """
     key = AuthorizationKey(args.conn_id, team_of(args.conn_id), args.end_user, args.account)
-    return build_subject(settings, key)
+    return resolve_id(local_store(), key)
 
 
 def name_of(args: Namespace) -> str:

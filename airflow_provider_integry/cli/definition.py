@@ -13,6 +13,8 @@ from airflow.cli.cli_config import (
     lazy_load_command,
 )
 
+from airflow_provider_integry.cli.end_user_commands import ACCOUNT_COMMANDS, LINK_COMMANDS
+
 _PACKAGE = "airflow_provider_integry.cli"
 
 CONN_ID = Arg(("conn_id",), help="Airflow connection", metavar="CONN_ID")
@@ -47,6 +49,11 @@ DEVICE = Arg(
     action="store_true",
 )
 NO_WAIT = Arg(("--no-wait",), help="Print the link and end", action="store_true")
+NO_VERIFY = Arg(
+    ("--no-verify",),
+    help="Keep what is entered without trying it against the API first; where nothing is entered it means nothing",
+    action="store_true",
+)
 TIMEOUT = Arg(
     ("--timeout",),
     help="Seconds to wait for somebody to authorize (default: %(default)s)",
@@ -237,16 +244,19 @@ COMMANDS: list[CLICommand] = [
             ),
             ActionCommand(
                 name="authorize",
-                help="Ask somebody for consent, and wait for it",
+                help="Ask somebody for consent, and wait for it; or for an end user's key or password",
                 description=(
                     "Print the link to the page on which somebody authorizes the connection, wait until that is done,"
                     " and tell the account and its scopes. Exit status 1 when it is denied, or when nobody does it in"
-                    " time."
+                    " time. Where end users have keys, passwords or JWT keys of their own, these are asked for instead,"
+                    " without echo where they are secret, or read as a JSON object of fields where standard input is no"
+                    " terminal; they are tried against the API before they are kept."
                 ),
                 epilog="Example: airflow integry authorize slack_acme --end-user acme",
                 func=lazy_load_command(f"{_PACKAGE}.authorize.authorize"),
-                args=(CONN_ID, END_USER, ACCOUNT, DEVICE, NO_WAIT, TIMEOUT, ARG_YES, ARG_VERBOSE),
+                args=(CONN_ID, END_USER, ACCOUNT, DEVICE, NO_WAIT, NO_VERIFY, TIMEOUT, ARG_YES, ARG_VERBOSE),
             ),
+            *LINK_COMMANDS,
             ActionCommand(
                 name="test",
                 help="Try an authorization against its API",
@@ -304,6 +314,11 @@ COMMANDS: list[CLICommand] = [
                     DRY_RUN,
                     ARG_VERBOSE,
                 ),
+            ),
+            GroupCommand(
+                name="accounts",
+                help="Look after accounts of host applications' users",
+                subcommands=ACCOUNT_COMMANDS,
             ),
             GroupCommand(
                 name="connectors",

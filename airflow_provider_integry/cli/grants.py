@@ -15,14 +15,12 @@ from airflow_provider_integry.authorizations.airflow_store import (
     local_refresher,
     local_store,
     read_settings,
-    team_of,
 )
-from airflow_provider_integry.authorizations.grant import AuthorizationKey
 from airflow_provider_integry.authorizations.manage import check_grant, check_importable, import_grant
 from airflow_provider_integry.authorizations.revoke import revoke_authorization
 from airflow_provider_integry.authorizations.steps import run_steps
 from airflow_provider_integry.authorizations.subject import Subject
-from airflow_provider_integry.cli.chosen import build, find_settings, name_of
+from airflow_provider_integry.cli.chosen import build, find_settings, key_of, name_of
 from airflow_provider_integry.cli.command import command, confirm
 from airflow_provider_integry.cli.output import make_printable
 from airflow_provider_integry.errors import ConfigurationError, IntegryError
@@ -49,13 +47,14 @@ def import_token(args: Namespace) -> None:
 def revoke(args: Namespace) -> None:
     """Give a grant back to its service, and wipe it."""
     name = name_of(args)
-    key = AuthorizationKey(args.conn_id, team_of(args.conn_id), args.end_user, args.account)
+    key = key_of(args)
     if local_store().find(key.digest) is None:
         raise SystemExit(f"Nothing is kept of {name}.")
     subject = _find_revocable(args)
     if not args.yes:
         where = "here alone" if args.local_only else "here and at the service"
-        confirm(f"Revoke the grant of {name}, {where}? It has to be authorized or imported again afterwards.")
+        again = "entered" if subject and subject.is_entered else "authorized or imported"
+        confirm(f"Revoke the grant of {name}, {where}? It has to be {again} again afterwards.")
     steps = revoke_authorization(
         local_store(),
         local_journal(),
@@ -84,7 +83,8 @@ def _find_revocable(args: Namespace) -> Subject | None:
         return None
     if settings is None:
         return None
-    check_grant(settings)
+    if not settings.takes_entered(args.end_user, args.account):
+        check_grant(settings)
     return build(settings, args)
 
 

@@ -13,13 +13,14 @@ from pydantic import JsonValue
 from airflow_provider_integry.connection_fields import ADVANCED_FIELDS, Field
 from airflow_provider_integry.connection_types import CONNECTION_TYPES_BY_NAME
 from airflow_provider_integry.connectors.model import Path, suggest
+from airflow_provider_integry.end_user_fields import END_USER_FIELDS
 from airflow_provider_integry.errors import UrlNotAllowedError
 from airflow_provider_integry.field_values import find_problem
 from airflow_provider_integry.urls import check_url
 
 Profile = dict[str, JsonValue]
 # What differs from machine to machine, or has a key of its own in a connector.
-_NOT_THE_CONNECTORS = frozenset(item.name for item in ADVANCED_FIELDS) - {
+_NOT_THE_CONNECTORS = frozenset(item.name for item in (*ADVANCED_FIELDS, *END_USER_FIELDS)) - {
     "user_info_url",
     "account_id_path",
     "account_name_path",

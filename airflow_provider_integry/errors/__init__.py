@@ -11,12 +11,15 @@ beyond a short, redacted excerpt. `retryable` says whether the same call may suc
     │   │   └── UnknownConnectionTypeError
     │   ├── UrlNotAllowedError           a URL that may not be called
     │   ├── CredentialFormatError        a credential that cannot be put on the wire
+    │   ├── EnteredFieldError            what an end user has entered for a field of an account
     │   ├── ConnectorNotFoundError       no connector of that name
     │   ├── ConnectorFormatError         a connector that is not valid
     │   ├── ApiDescriptionError          an OpenAPI document that cannot be imported
     │   ├── UnknownActivityError         the connector has no such activity
     │   ├── InvalidInputError            an activity input is missing, extra or ill-typed
-    │   └── OutputPathError              an output_path that cannot be written
+    │   ├── OutputPathError              an output_path that cannot be written
+    │   ├── LinkRequestError             a connect link that cannot be made like this
+    │   └── AccountMoveError             an account that cannot take another's place
     ├── AuthorizationError               no usable credential
     │   ├── NotAuthorizedError           nobody has authorized yet
     │   │   └── ReauthorizationNeededError  somebody has, and has to do so again
@@ -26,6 +29,14 @@ beyond a short, redacted excerpt. `retryable` says whether the same call may suc
     │   ├── CallbackError                a callback that fits nothing that was begun here
     │   ├── ConsentDeniedError           somebody said no on the service's consent page
     │   ├── DeviceCodeExpiredError       nobody has entered the code of a device in time
+    │   ├── EndUserError                 a host application's request cannot be fulfilled
+    │   │   ├── EndUserIdentityError     nobody has shown who they are
+    │   │   ├── EndUserNotFoundError     nothing of that id, or not for the one who asks
+    │   │   ├── EventSignatureError      a delivery that is not from the workspace
+    │   │   ├── HostApiError             the API for host applications refuses
+    │   │   │   └── HostApiUnavailableError  not now (retryable)
+    │   │   ├── ImplicitAuthorizationError  passed credentials that are not taken
+    │   │   └── ConnectLinkError         a connect link that cannot be used (any more)
     │   ├── TokenResponseError           the token endpoint's answer makes no sense
     │   └── TokenEndpointError           the token endpoint said no (RFC 6749 section 5.2)
     │       ├── InvalidRequestError      invalid_request
@@ -135,12 +146,25 @@ from airflow_provider_integry.errors.configuration import (
     ConnectorFormatError,
     ConnectorNotFoundError,
     CredentialFormatError,
+    EnteredFieldError,
     InvalidInputError,
     MissingFieldError,
     OutputPathError,
     UnknownActivityError,
     UnknownConnectionTypeError,
     UrlNotAllowedError,
+)
+from airflow_provider_integry.errors.end_users import (
+    AccountMoveError,
+    ConnectLinkError,
+    EndUserError,
+    EndUserIdentityError,
+    EndUserNotFoundError,
+    EventSignatureError,
+    HostApiError,
+    HostApiUnavailableError,
+    ImplicitAuthorizationError,
+    LinkRequestError,
 )
 from airflow_provider_integry.errors.transport import (
     CertificateError,
@@ -154,6 +178,7 @@ from airflow_provider_integry.errors.transport import (
 )
 
 __all__ = [
+    "AccountMoveError",
     "ActivityError",
     "ApiDescriptionError",
     "AuthorizationError",
@@ -166,6 +191,7 @@ __all__ = [
     "CertificateError",
     "ConfigurationError",
     "ConnectFailedError",
+    "ConnectLinkError",
     "ConnectionBrokenError",
     "ConnectionConfigError",
     "ConnectorFormatError",
@@ -176,9 +202,17 @@ __all__ = [
     "CredentialFormatError",
     "CredentialsRejectedError",
     "DeviceCodeExpiredError",
+    "EndUserError",
+    "EndUserIdentityError",
+    "EndUserNotFoundError",
+    "EnteredFieldError",
+    "EventSignatureError",
     "FailureAnsweredError",
+    "HostApiError",
+    "HostApiUnavailableError",
     "HostNotAllowedError",
     "HttpStatusError",
+    "ImplicitAuthorizationError",
     "IntegryError",
     "InvalidClientError",
     "InvalidGrantError",
@@ -186,6 +220,7 @@ __all__ = [
     "InvalidRequestError",
     "InvalidScopeError",
     "LimitReachedError",
+    "LinkRequestError",
     "LoginRefusedError",
     "MissingFieldError",
     "NonRenewableTokenError",

@@ -61,6 +61,20 @@ class CredentialFormatError(ConfigurationError):
         self.problem = problem
 
 
+class EnteredFieldError(ConfigurationError):
+    """What an end user has entered for a field of an account cannot be used; nothing was stored.
+
+    Args:
+        field: Name of the field.
+        problem: What is wrong and what to do; never the value.
+    """
+
+    def __init__(self, field: str, problem: str) -> None:
+        super().__init__(f"Field '{field}': {problem}")
+        self.field = field
+        self.problem = problem
+
+
 class ConnectorNotFoundError(ConfigurationError):
     """No connector of that name in any of the places that were looked at."""
 

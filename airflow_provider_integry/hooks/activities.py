@@ -62,7 +62,7 @@ class RunsActivities:
         def get_async_conn(self) -> AbstractAsyncContextManager[IntegryAsyncSession]:
             """Open the signed asynchronous session."""
 
-        def _base_url(self) -> str: ...
+        def _base_url(self, usable: ConnectionSettings | None = None) -> str: ...
 
     def run(self, activity: str, inputs: Mapping[str, Any] | None = None, *, idempotency_key: str | None = None) -> Any:
         """Run one activity.

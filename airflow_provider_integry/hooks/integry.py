@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -12,19 +11,15 @@ from airflow.sdk import BaseHook
 
 from airflow_provider_integry.auth.credentials import ApiKey, BearerToken, DPoPToken, OAuth1, main_of
 from airflow_provider_integry.auth.oauth1_consent import OAuth1Consent
-from airflow_provider_integry.auth.oauth2 import GIVEN_GRANTS, OAuth2Settings
-from airflow_provider_integry.auth.readiness import Readiness
 from airflow_provider_integry.authorizations.build_settings import build_settings, needs_files
 from airflow_provider_integry.authorizations.echoes import EchoFilter
 from airflow_provider_integry.errors import (
     AuthorizationError,
     ConnectionConfigError,
-    IntegryError,
     MissingFieldError,
 )
-from airflow_provider_integry.hooks.activities import RunsActivities, judged
 from airflow_provider_integry.hooks.masking import TaskMasker
-from airflow_provider_integry.hooks.probe import Findings, find_readiness
+from airflow_provider_integry.hooks.readiness import TellsReadiness
 from airflow_provider_integry.hooks.watched import WatchedSource
 from airflow_provider_integry.settings import ConnectionSettings, read_connection
 
@@ -32,15 +27,14 @@ if TYPE_CHECKING:
     from requests.auth import AuthBase
 
     from airflow_provider_integry.auth.source import CredentialSource
-    from airflow_provider_integry.authorizations.messages import Status
+    from airflow_provider_integry.authorizations.entered_source import EnteredSupply
     from airflow_provider_integry.connectors import Connector
-    from airflow_provider_integry.connectors.user_info import Account, UserInfoCall
     from airflow_provider_integry.transport.aio import IntegryAsyncSession
     from airflow_provider_integry.transport.guard import HostGuard
     from airflow_provider_integry.transport.sync import IntegrySession
 
 
-class IntegryHook(RunsActivities, BaseHook):
+class IntegryHook(TellsReadiness, BaseHook):
     """Use one connection of this provider, of whichever type.
 
     The connection is looked up once per hook, and one session is made: two calls of `get_conn`
@@ -77,6 +71,7 @@ class IntegryHook(RunsActivities, BaseHook):
         self._session: IntegrySession | None = None
         # The Test button tries a connection under a made-up name: nothing of it is to be kept.
         self._is_trial = False
+        self._is_for_anyone = False
         self._masker = TaskMasker()
         self._echoes = EchoFilter()
 
@@ -124,10 +119,10 @@ class IntegryHook(RunsActivities, BaseHook):
             # Lazy for start-up cost: requests is not needed to parse a DAG file.
             from airflow_provider_integry.transport.sync import IntegrySession
 
-            base_url = self._base_url()
-            settings = self.settings
+            usable = self._usable()
+            base_url = self._base_url(usable)
             self._session = IntegrySession(
-                self._source(), self._guard(base_url), base_url, settings.transport, dict(settings.headers)
+                self._source(usable), self._guard(usable, base_url), base_url, usable.transport, dict(usable.headers)
             )
         return self._session
 
@@ -137,11 +132,11 @@ class IntegryHook(RunsActivities, BaseHook):
         # Lazy for start-up cost: aiohttp is needed by async code alone.
         from airflow_provider_integry.transport.aio import IntegryAsyncSession
 
-        settings = await self.asettings()
+        usable = await self._ausable()
         # A connector is a file: reading it would block the loop.
-        base_url = await asyncio.to_thread(self._base_url)
+        base_url = await asyncio.to_thread(self._base_url, usable)
         async with IntegryAsyncSession(
-            self._source(), self._guard(base_url), base_url, settings.transport, dict(settings.headers)
+            self._source(usable), self._guard(usable, base_url), base_url, usable.transport, dict(usable.headers)
         ) as session:
             yield session
 
@@ -155,17 +150,18 @@ class IntegryHook(RunsActivities, BaseHook):
         # Lazy for start-up cost: requests is not needed to parse a DAG file.
         from airflow_provider_integry.transport.sync import SignedAuth
 
-        guard = self._guard(self._base_url())
-        auth: object = self.settings.auth
+        usable = self._usable()
+        guard = self._guard(usable, self._base_url(usable))
+        auth: object = usable.auth
         if isinstance(auth, OAuth1Consent):
             # Read once: this token is never renewed.
-            auth = main_of(self._source().get().credentials)
-        if isinstance(auth, OAuth1) and not self.settings.secret_headers:
+            auth = main_of(self._source(usable).get().credentials)
+        if isinstance(auth, OAuth1) and not usable.secret_headers:
             # Lazy for start-up cost: one connection type of eight needs requests-oauthlib.
             from airflow_provider_integry.transport.oauth1_auth import GuardedOAuth1
 
             return GuardedOAuth1(auth, guard)
-        return SignedAuth(self._source(), guard)
+        return SignedAuth(self._source(usable), guard)
 
     def get_token(self) -> str:
         """Return a token that is good now, for a vendor's SDK; a key where the type is an API key.
@@ -192,56 +188,10 @@ class IntegryHook(RunsActivities, BaseHook):
         """
         return dict(self._source().get().kept)
 
-    # -- readiness ---------------------------------------------------------------------------------
-
-    def readiness(self, *, verify: bool = False) -> Readiness:
-        """Tell where this authorization stands.
-
-        Args:
-            verify: Whether to ask the API: a token is fetched where one is needed, and the
-                user-information endpoint called where one is known.
-        Raises:
-            ConnectionConfigError: A field is wrong, rather than empty.
-        """
-        return self.find(verify=verify).readiness
-
-    def find(self, *, verify: bool = False) -> Findings:
-        """Return readiness with its reason, and the account where it was asked for."""
-        return find_readiness(self._look_up, self._who_am_i if verify else None, self._status_reader())
-
-    async def afind(self, *, verify: bool = False, is_granted: bool = False) -> Findings:
-        """Return readiness with its reason, without blocking the event loop.
-
-        Args:
-            verify: Whether to ask the API.
-            is_granted: Whether it is known already that what is kept of the grant is ready.
-        """
-        try:
-            await self.asettings()
-        except IntegryError as error:
-            return find_readiness(_raiser(error), None)
-        # Read first, and without blocking the loop; what it says is told by `find_readiness` again.
-        reader = None if is_granted else await self._aread_status()
-        if not verify:
-            # A connector is a file: reading it would block the loop.
-            return await asyncio.to_thread(find_readiness, self._look_up, None, reader)
-        try:
-            account = await self._awho_am_i()
-        except IntegryError as error:
-            return find_readiness(self._look_up, _raiser(error), reader)
-        return find_readiness(self._look_up, lambda: account, reader)
-
-    async def acheck(self) -> ConnectionSettings:
-        """Check everything that can be checked without the API and the broker, without blocking the event loop.
-
-        Raises:
-            MissingFieldError: A field is empty: waiting may mend it.
-            ConfigurationError: A field is wrong.
-        """
-        settings = await self.asettings()
-        # A connector is a file: reading it would block the loop.
-        await asyncio.to_thread(self._look_up)
-        return settings
+    def for_anyone(self) -> IntegryHook:
+        """Take a connection that has no account of its own too, as `for_user` is for, and return the hook."""
+        self._is_for_anyone = True
+        return self
 
     def for_user(self, end_user: str | None, account: str | None) -> IntegryHook:
         """Return a hook of the same connection, as it was looked up here, for another authorization."""
@@ -262,29 +212,12 @@ class IntegryHook(RunsActivities, BaseHook):
         self._connector, self._connector_name = connector, connector.name
         return self
 
-    def test_connection(self) -> tuple[bool, str]:
-        """Call the user-information endpoint: what the Test button of the connection form shows.
-
-        The connection's name is left out of the message: the form tests under a made-up one. A pasted
-        refresh token is not spent: the service may accept it only once, and what it gives in return
-        would be lost with this process.
-        """
-        self._is_trial = True
-        try:
-            auth = self.settings.auth
-            if isinstance(auth, OAuth1Consent) or (
-                isinstance(auth, OAuth2Settings) and auth.grant_type in GIVEN_GRANTS
-            ):
-                return self._describe_untried()
-            findings = self.find(verify=True)
-        except IntegryError as error:
-            return False, self._without_name(str(error))
-        return findings.readiness is Readiness.READY, self._without_name(findings.describe())
-
     # -- inside ------------------------------------------------------------------------------------
 
     def _accept(self, connection: Any) -> ConnectionSettings:
-        settings = build_settings(read_connection(connection))
+        settings = build_settings(read_connection(connection), allow_unfilled=True)
+        if self.end_user is None and self.account is None and not self._is_for_anyone:
+            settings.check_filled()
         own = type(self).conn_type
         if own not in (IntegryHook.conn_type, settings.conn_type):
             problem = f"is '{settings.conn_type}', but this hook is for '{own}'; use IntegryHook for any type"
@@ -292,56 +225,6 @@ class IntegryHook(RunsActivities, BaseHook):
         self._masker.mask(settings.secrets)
         self._echoes.add(settings.secrets)
         return settings
-
-    def _describe_untried(self) -> tuple[bool, str]:
-        auth = self.settings.auth
-        if isinstance(auth, OAuth1Consent) or (
-            isinstance(auth, OAuth2Settings) and auth.grant_type == "authorization_code"
-        ):
-            # The form tests under a made-up name, of which nothing is kept.
-            self._look_up()
-            return True, "The settings are complete. Authorize it, and test it, on Airflow's page 'Authorizations'."
-        findings = self.find()
-        if findings.readiness is not Readiness.READY:
-            return False, self._without_name(findings.describe())
-        if not isinstance(self.settings.auth, OAuth2Settings) or self.settings.auth.refresh_token is None:
-            kept = "There is no refresh token in them: the kept grant is used, and 'airflow integry status' shows it."
-            return True, f"The settings are complete. {kept}"
-        return True, "The settings are complete. The refresh token was not tried, as it may be good for one use only."
-
-    def _without_name(self, message: str) -> str:
-        rest = message.removeprefix(f"Connection '{self.integry_conn_id}'").lstrip(",: ")
-        return rest if rest.startswith("http") else rest[:1].upper() + rest[1:]
-
-    def _look_up(self) -> None:
-        """Check everything that can be checked without the API."""
-        self._base_url()
-        self._user_info_call()
-
-    def _status_reader(self) -> Callable[[], Status | None] | None:
-        """Return what tells about the kept grant; None for connections that need none."""
-        # Lazy for start-up cost: oauthlib and PyJWT are not needed to parse a DAG file.
-        from airflow_provider_integry.authorizations.choose import check_end_user, is_kept, read_status
-
-        try:
-            settings = self.settings
-        except MissingFieldError:
-            # The look-up that comes first says so.
-            return None
-        check_end_user(settings, self.end_user, self.account)
-        if self._is_trial or not is_kept(settings):
-            return None
-        return lambda: read_status(settings, self.end_user, self.account)
-
-    async def _aread_status(self) -> Callable[[], Status | None] | None:
-        """Read about the kept grant without blocking the loop, and return what tells it."""
-        # Lazy for start-up cost, as above.
-        from airflow_provider_integry.authorizations.choose import aread_status
-
-        if self._status_reader() is None:
-            return None
-        status = await aread_status(await self.asettings(), self.end_user, self.account)
-        return lambda: status
 
     def _load_connector(self) -> Connector:
         # Lazy for start-up cost: not needed to parse a DAG file.
@@ -367,82 +250,54 @@ class IntegryHook(RunsActivities, BaseHook):
     def _has_connector(self) -> bool:
         return bool(self._connector_name or self.settings.connector)
 
-    def _base_url(self) -> str:
+    def _usable(self) -> ConnectionSettings:
+        """Return the connection with the credentials of its end user in it, where they enter their own."""
+        supply = self._entered_supply()
+        return self._watch(supply.fill()) if supply else self.settings
+
+    async def _ausable(self) -> ConnectionSettings:
+        """Do what `_usable` does, without blocking the event loop."""
+        await self.asettings()
+        supply = self._entered_supply()
+        return self._watch(await supply.afill()) if supply else self.settings
+
+    def _entered_supply(self) -> EnteredSupply | None:
+        # Lazy for start-up cost: oauthlib and PyJWT are not needed to parse a DAG file.
+        from airflow_provider_integry.authorizations.choose import entered_supply_for
+
+        return None if self._is_trial else entered_supply_for(self.settings, self.end_user, self.account)
+
+    def _watch(self, usable: ConnectionSettings) -> ConnectionSettings:
+        self._masker.mask(usable.secrets)
+        self._echoes.add(usable.secrets)
+        return usable
+
+    def _base_url(self, usable: ConnectionSettings | None = None) -> str:
         # Lazy for start-up cost, as above.
         from airflow_provider_integry.authorizations.api_target import base_url_of
 
-        base_url = base_url_of(self.settings, self.connector if self._has_connector() else None)
+        usable = usable or self._usable()
+        base_url = base_url_of(usable, self.connector if self._has_connector() else None)
         if base_url is None:
             problem = "is empty, and there is no connector that knows it; fill in 'Base URL', https://api.example.com"
             raise MissingFieldError(self.settings.conn_id, "host", problem)
         return base_url
 
-    def _guard(self, base_url: str) -> HostGuard:
+    def _guard(self, usable: ConnectionSettings, base_url: str) -> HostGuard:
         # Lazy for start-up cost, as above.
         from airflow_provider_integry.authorizations.api_target import guard_of
 
-        return guard_of(self.settings, self.connector if self._has_connector() else None, base_url)
+        return guard_of(usable, self.connector if self._has_connector() else None, base_url)
 
-    def _source(self) -> CredentialSource:
+    def _source(self, usable: ConnectionSettings | None = None) -> CredentialSource:
         # Lazy for start-up cost: oauthlib and PyJWT are not needed to parse a DAG file.
         from airflow_provider_integry.authorizations.choose import kept_source_for
         from airflow_provider_integry.authorizations.tokens import source_for
 
         if self._is_trial:
             inner = source_for(self.settings)
+        elif supply := self._entered_supply():
+            inner = supply.source((usable or self._usable()).base_url)
         else:
             inner = kept_source_for(self.settings, self.end_user, self.account)
         return WatchedSource(inner, self._masker, self._echoes)
-
-    def _user_info_call(self, kept: Mapping[str, str] | None = None) -> UserInfoCall | None:
-        # Lazy for start-up cost: pydantic models are not needed to parse a DAG file.
-        from airflow_provider_integry.authorizations.api_target import fill_kept
-        from airflow_provider_integry.connectors.user_info import build_user_info_call
-
-        own = self.settings.user_info
-        path = own.url if own.url is None or kept is None else fill_kept(self.settings, own.url, kept)
-        return build_user_info_call(
-            self.connector if self._has_connector() else None,
-            base_url=self._base_url(),
-            path=path,
-            id_path=own.id_path,
-            name_path=own.name_path,
-        )
-
-    def _who_am_i(self) -> Account | None:
-        """Ask the API for the account; None when nothing says how, after a token was obtained."""
-        # Lazy for start-up cost, as above.
-        from airflow_provider_integry.connectors.user_info import parse_user_info
-
-        # A token first: what is kept with it may say where to ask.
-        call = self._user_info_call(self._source().get().kept)
-        if call is None:
-            return None
-        response = self._send(call.request, manner=judged(call.errors))
-        with self._refusals():
-            return parse_user_info(call, response, time.time())
-
-    async def _awho_am_i(self) -> Account | None:
-        # Lazy for start-up cost, as above.
-        from airflow_provider_integry.connectors.user_info import parse_user_info
-        from airflow_provider_integry.transport.aio import read_response
-
-        issued = await self._source().aget()
-        # A connector is a file: reading it would block the loop.
-        call = await asyncio.to_thread(self._user_info_call, issued.kept)
-        if call is None:
-            return None
-        request = call.request
-        async with self.get_async_conn() as session:
-            headers = dict(request.headers)
-            answer = await session.request(request.method, request.url, headers=headers, manner=judged(call.errors))
-            response = self._echoes.blank(await read_response(answer))
-        with self._refusals():
-            return parse_user_info(call, response, time.time())
-
-
-def _raiser(error: IntegryError) -> Any:
-    def fail() -> None:
-        raise error
-
-    return fail

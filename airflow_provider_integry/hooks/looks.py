@@ -9,14 +9,16 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from airflow_provider_integry.auth.readiness import Readiness
-from airflow_provider_integry.authorizations.choose import check_end_user, find_link, is_kept
+from airflow_provider_integry.auth_settings import Unfilled
+from airflow_provider_integry.authorizations.choose import check_end_user, find_link
 from airflow_provider_integry.authorizations.grant import AuthorizationKey
 from airflow_provider_integry.authorizations.messages import Status
 from airflow_provider_integry.authorizations.status_reader import Asked, StatusReader
-from airflow_provider_integry.authorizations.subject import check_names
+from airflow_provider_integry.authorizations.subject import check_names, is_kept
 from airflow_provider_integry.errors import IntegryError, MissingFieldError
 from airflow_provider_integry.hooks.integry import IntegryHook
 from airflow_provider_integry.hooks.probe import Findings, find_readiness
+from airflow_provider_integry.settings import ConnectionSettings
 
 # A connection that cannot be read so soon (a secrets backend that hangs) keeps its own sensors waiting, and
 # nobody else's.
@@ -115,9 +117,11 @@ def describe(findings: Findings, hook: IntegryHook | None, wanted: Wanted) -> st
 async def _open(conn_id: str) -> Outcome:
     """Read and check one connection."""
     # A new hook each time: the connection may have been edited meanwhile.
-    hook = IntegryHook(conn_id)
+    hook = IntegryHook(conn_id).for_anyone()
     try:
-        await hook.acheck()
+        settings = await hook.asettings()
+        if not isinstance(settings.auth, Unfilled):
+            await hook.acheck()
     except MissingFieldError as error:
         return Look(Findings(Readiness.PENDING, str(error)))
     except Exception as error:  # noqa: BLE001 - whoever waits for this connection decides what it means
@@ -127,10 +131,22 @@ async def _open(conn_id: str) -> Outcome:
 
 def _judge_all(wanted: Sequence[Wanted], hook: IntegryHook) -> list[tuple[Wanted, Outcome | None]]:
     """Return what a connection's fields tell about its authorizations; None where the broker is to be asked."""
-    if is_kept(hook.settings):
-        return [(one, _find_problem(check_names, AuthorizationKey(one.conn_id, None, *one[1:]))) for one in wanted]
-    ready = Look(Findings(Readiness.READY), hook)
-    return [(one, _find_problem(check_end_user, hook.settings, *one[1:]) or ready) for one in wanted]
+    ready = _judge_own(hook)
+    return [(one, _judge(one, hook.settings, ready)) for one in wanted]
+
+
+def _judge(one: Wanted, settings: ConnectionSettings, ready: Look) -> Outcome | None:
+    if is_kept(settings, *one[1:]):
+        return _find_problem(check_names, AuthorizationKey(one.conn_id, None, *one[1:]))
+    return _find_problem(check_end_user, settings, *one[1:]) or ready
+
+
+def _judge_own(hook: IntegryHook) -> Look:
+    """Return where a connection's own account stands, whose credentials are in its fields."""
+    auth = hook.settings.auth
+    if isinstance(auth, Unfilled):
+        return Look(Findings(Readiness.PENDING, str(auth.error)))
+    return Look(Findings(Readiness.READY), hook)
 
 
 def _judge_statuses(

@@ -24,14 +24,19 @@ from airflow_provider_integry.errors import (
 from airflow_provider_integry.settings import TransportSettings
 from airflow_provider_integry.transport.certificates import check_files
 from airflow_provider_integry.transport.retry import Failure
-from airflow_provider_integry.urls import forbidden_address_reason
+from airflow_provider_integry.urls import forbidden_address_reason, private_address_reason
 
 
 class CheckedResolver(AbstractResolver):
-    """Resolver that refuses metadata and link-local addresses."""
+    """Resolver that refuses metadata and link-local addresses.
 
-    def __init__(self) -> None:
+    Args:
+        is_public_only: Whether addresses of private networks are refused too.
+    """
+
+    def __init__(self, *, is_public_only: bool = False) -> None:
         self._inner = aiohttp.ThreadedResolver()
+        self._find_reason = private_address_reason if is_public_only else forbidden_address_reason
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
@@ -43,7 +48,7 @@ class CheckedResolver(AbstractResolver):
         """
         results = await self._inner.resolve(host, port, family)
         for result in results:
-            if reason := forbidden_address_reason(result["host"]):
+            if reason := self._find_reason(result["host"]):
                 raise HostNotAllowedError(
                     host, f"the host resolves to {reason}, which is never called; nothing was sent"
                 )
@@ -82,7 +87,9 @@ def build_connector(settings: TransportSettings) -> aiohttp.TCPConnector:
         shown = settings.client_cert_file or settings.ca_file or ""
         problem = f"cannot be used ({_cause(error)}). Check the CA file, the client certificate and its key."
         raise CertificateError(shown, problem) from None
-    return PromptConnector(resolver=CheckedResolver(), ssl=context)
+    # With a proxy, it is the proxy that is looked up here.
+    is_public_only = settings.is_public_only and settings.proxy_url is None
+    return PromptConnector(resolver=CheckedResolver(is_public_only=is_public_only), ssl=context)
 
 
 @lru_cache(maxsize=32)

@@ -24,7 +24,7 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.poolmanager import PoolManager, ProxyManager
 
 from airflow_provider_integry.errors import HostNotAllowedError
-from airflow_provider_integry.urls import forbidden_address_reason
+from airflow_provider_integry.urls import forbidden_address_reason, private_address_reason
 
 
 class _State(threading.local):
@@ -113,20 +113,27 @@ class _Checked(HTTPConnection):
     """What both kinds of connection share: connecting, sending and reading end with the total time."""
 
     response_class = _DeadlineResponse
+    find_reason = staticmethod(forbidden_address_reason)
 
     def _new_conn(self) -> socket.socket:
         self.timeout = _shorten(self.timeout)
-        _refuse_forbidden(self.host, _resolve(self.host))
+        self._refuse(_resolve(self.host))
         sock = super()._new_conn()
         try:
             # Once more: a name may resolve to something else the second time.
-            _refuse_forbidden(self.host, [sock.getpeername()[0]])
+            self._refuse([sock.getpeername()[0]])
         except HostNotAllowedError:
             sock.close()
             raise
         # The TLS handshake comes next, and has what is left.
         sock.settimeout(_shorten(sock.gettimeout()))
         return sock
+
+    def _refuse(self, addresses: list[str]) -> None:
+        for address in addresses:
+            if reason := self.find_reason(address):
+                problem = f"the host resolves to {reason}, which is never called; nothing was sent"
+                raise HostNotAllowedError(self.host, problem)
 
     def send(self, data: Any) -> None:
         if self.sock is not None:
@@ -142,6 +149,14 @@ class _CheckedTlsConnection(_Checked, HTTPSConnection):
     pass
 
 
+class _PublicConnection(_CheckedConnection):
+    find_reason = staticmethod(private_address_reason)
+
+
+class _PublicTlsConnection(_CheckedTlsConnection):
+    find_reason = staticmethod(private_address_reason)
+
+
 class _CheckedPool(HTTPConnectionPool):
     ConnectionCls = _CheckedConnection
 
@@ -150,13 +165,31 @@ class _CheckedTlsPool(HTTPSConnectionPool):
     ConnectionCls = _CheckedTlsConnection
 
 
+class _PublicPool(HTTPConnectionPool):
+    ConnectionCls = _PublicConnection
+
+
+class _PublicTlsPool(HTTPSConnectionPool):
+    ConnectionCls = _PublicTlsConnection
+
+
 class CheckedAdapter(HTTPAdapter):
-    """Adapter of `requests` whose connections keep the deadline and check their peer."""
+    """Adapter of `requests` whose connections keep the deadline and check their peer.
+
+    Args:
+        is_public_only: Whether addresses of private networks are refused too, except a proxy's.
+    """
+
+    def __init__(self, *, is_public_only: bool = False) -> None:
+        self._is_public_only = is_public_only
+        super().__init__()
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         """Make the pools out of checked connections."""
         super().init_poolmanager(*args, **kwargs)
         _use_checked_pools(self.poolmanager)
+        if self._is_public_only:
+            self.poolmanager.pool_classes_by_scheme = {"http": _PublicPool, "https": _PublicTlsPool}
 
     def proxy_manager_for(self, proxy: str, **proxy_kwargs: Any) -> ProxyManager:
         """Make the pools behind a proxy out of checked connections too."""
@@ -175,12 +208,6 @@ def _resolve(host: str) -> list[str]:
         return [str(found[4][0]) for found in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)]
     except (OSError, UnicodeError):
         return []
-
-
-def _refuse_forbidden(host: str, addresses: list[str]) -> None:
-    for address in addresses:
-        if reason := forbidden_address_reason(address):
-            raise HostNotAllowedError(host, f"the host resolves to {reason}, which is never called; nothing was sent")
 
 
 class _QuietFilter(logging.Filter):

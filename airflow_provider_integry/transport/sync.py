@@ -307,7 +307,7 @@ def configure(session: requests.Session, settings: TransportSettings) -> None:
         CertificateError: A certificate file is not there.
     """
     check_files(settings)
-    adapter = CheckedAdapter()
+    adapter = CheckedAdapter(is_public_only=settings.is_public_only)
     session.mount("https://", adapter)
     session.mount("http://", adapter)
     session.trust_env = False

@@ -108,7 +108,7 @@ async def issue_csrf(request: Request, response_cookies: dict[str, str], user: B
     cookie = request.cookies.get(CSRF_COOKIE, "")
     if len(cookie) != _COOKIE_CHARS:
         cookie = response_cookies.setdefault(CSRF_COOKIE, secrets.token_urlsafe(32))
-    return _sign(await _csrf_key(), user, cookie)
+    return _sign(await csrf_key(), user, cookie)
 
 
 async def check_post(request: Request, user: BaseUser, form: dict[str, str]) -> None:
@@ -119,7 +119,7 @@ async def check_post(request: Request, user: BaseUser, form: dict[str, str]) -> 
     """
     check_origin(request)
     cookie = request.cookies.get(CSRF_COOKIE, "")
-    expected = _sign(await _csrf_key(), user, cookie)
+    expected = _sign(await csrf_key(), user, cookie)
     if len(cookie) != _COOKIE_CHARS or not hmac.compare_digest(form.get(CSRF_FIELD, "").encode(), expected.encode()):
         raise PageError(
             403,
@@ -134,16 +134,31 @@ def check_origin(request: Request) -> None:
     Raises:
         PageError: Status 403.
     """
-    origin = request.headers.get("origin")
-    site = request.headers.get("sec-fetch-site")
-    if origin is None or not _is_own(origin, request) or site not in (None, "same-origin"):
-        where = config.base_url()
+    where = config.base_url()
+    if not is_from(request, where):
         advice = f" Airflow's own address is {where} (option [api] base_url)." if _is_web_url(where) else ""
         raise PageError(
             403,
             "This request came from elsewhere",
             f"Changes are accepted from Airflow's own pages alone.{advice} Open the page there and try again.",
         )
+
+
+def is_from(request: Request, where: str | None) -> bool:
+    """Return whether a browser sent a request from one of the pages below an address.
+
+    Args:
+        request: With Origin, and Sec-Fetch-Site where the browser sends it.
+        where: The address; where it is no web address, what the request says of where it was sent to.
+    """
+    origin = request.headers.get("origin")
+    site = request.headers.get("sec-fetch-site")
+    if origin is None or site not in (None, "same-origin"):
+        return False
+    if _is_web_url(where):
+        return _origin_of(str(where)) == _origin_of(origin)
+    # A proxy may have taken TLS away: the scheme that is seen here says nothing.
+    return origin.partition("://")[2].lower() == request.headers.get("host", "").lower() != ""
 
 
 def base_url_of(request: Request) -> str:
@@ -192,14 +207,6 @@ def set_cookie(request: Request, response: Response, name: str, value: str, max_
     )
 
 
-def _is_own(origin: str, request: Request) -> bool:
-    where = config.base_url()
-    if _is_web_url(where):
-        return _origin_of(str(where)) == _origin_of(origin)
-    # A proxy may have taken TLS away: the scheme that is seen here says nothing.
-    return origin.partition("://")[2].lower() == request.headers.get("host", "").lower() != ""
-
-
 def _is_web_url(url: str | None) -> bool:
     return bool(url) and str(url).startswith(("http://", "https://"))
 
@@ -238,5 +245,6 @@ def _key_holder() -> _KeyHolder:
     return _KeyHolder()
 
 
-async def _csrf_key() -> bytes:
+async def csrf_key() -> bytes:
+    """Return the key of the tokens that forms carry."""
     return await _key_holder().get()

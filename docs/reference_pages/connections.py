@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
 from airflow_provider_integry.connection_fields import Field
-from airflow_provider_integry.connection_types import CONNECTION_TYPES, ConnectionType
+from airflow_provider_integry.connection_types import ALL_CONNECTION_TYPES, CONNECTION_TYPES, ConnectionType
 from reference_pages.markdown import build_anchor, build_block, build_table, code, code_list, join
 
 CONN_ID = "my_api"
@@ -27,12 +27,12 @@ def build_page() -> str:
             ["Type", "Name in the form", "What it is"],
             (
                 [f"[{code(item.name)}](#{build_anchor(item.name)})", item.label, item.summary]
-                for item in CONNECTION_TYPES
+                for item in ALL_CONNECTION_TYPES
             ),
         ),
-        *(_build_section(item, shared) for item in CONNECTION_TYPES),
+        *(_build_section(item, shared) for item in ALL_CONNECTION_TYPES),
         "## Fields that every type has",
-        "All of them may stay empty.",
+        "Every type of an API, that is: a workspace has none of them.\nAll of them may stay empty.",
         _build_fields(shared),
     )
 
@@ -56,7 +56,7 @@ def build_command(item: ConnectionType) -> str:
 def build_uri(item: ConnectionType) -> str:
     """Build the example as a connection URI: type, credentials, base URL and fields in one line."""
     example = item.example
-    base = urlsplit(str(example["host"]))
+    base = urlsplit(str(example.get("host", "")))
     login = quote(str(example.get("login", "")), safe="")
     password = quote(str(example.get("password", "")), safe="")
     user = f"{login}:{password}@" if login or password else ""
@@ -74,7 +74,7 @@ def _build_section(item: ConnectionType, shared: tuple[Field, ...]) -> str:
         f"## {item.name}",
         f"**{item.label}.** {item.summary}\nHook class: {code(item.hook_class_name)}.",
         _build_fields(own),
-        "And the [fields that every type has](#fields-that-every-type-has).",
+        *(["And the [fields that every type has](#fields-that-every-type-has)."] if item in CONNECTION_TYPES else []),
         "As JSON:",
         build_block("json", build_json(item)),
         "As a command:",
@@ -117,4 +117,6 @@ def _sentences_of(field: Field) -> list[str]:
         sentences.append(f"*Required when {code(other)} is {code(value)}.*")
     if field.is_secret:
         sentences.append("*Secret.*")
+    if field.is_account:
+        sentences.append("*Each end user has its own.*")
     return sentences

@@ -36,6 +36,8 @@ PUBLIC: dict[str, tuple[str, ...]] = {
     "triggers/activity.py": ("ActivityTrigger",),
     "triggers/poll.py": ("PollTrigger",),
     "triggers/authorization.py": ("AuthorizationReadyTrigger",),
+    "host.py": ("HostClient",),
+    "end_users/messages.py": ("App", "AppField", "Account", "Tested", "MadeLink", "LinkState", "Event"),
     "testing.py": ("ConnectorTester", "Reply", "Sent"),
 }
 # What a reader imports where that is not the module itself.

@@ -25,7 +25,7 @@ from airflow import settings
 from airflow.models.connection import Connection
 from airflow.models.log import Log
 from airflow.models.team import Team
-from airflow_provider_integry.authorizations.trigger_tables import metadata
+from airflow_provider_integry.authorizations.end_user_tables import metadata
 
 metadata.create_all(settings.engine)
 Log.metadata.create_all(settings.engine, tables=[Team.__table__, Connection.__table__, Log.__table__])

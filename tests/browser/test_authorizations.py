@@ -162,7 +162,7 @@ def test_searching_filtering_and_turning_pages(page, screenshots, scheme):
 
 def test_a_choice_that_was_quicker_than_the_script_counts_too(page):
     held = []
-    page.route("**/integry.js*", lambda route: held.append(route))  # noqa: PLW0108 - built-in methods cannot be given
+    page.route("**/pages.js*", lambda route: held.append(route))  # noqa: PLW0108 - built-in methods cannot be given
     page.goto(f"{PREFIX}/integry/authorizations", wait_until="commit")
     page.get_by_label("State").select_option("pending")
     assert held

@@ -15,7 +15,12 @@ from airflow.sdk import Connection as SdkConnection
 from airflow.sdk._shared.secrets_masker import redact
 from airflow.sdk._shared.secrets_masker import should_hide_value_for_key as should_sdk_hide
 
-from airflow_provider_integry.connection_types import CONNECTION_TYPES, CONNECTION_TYPES_BY_NAME, ConnectionType
+from airflow_provider_integry.connection_types import (
+    ALL_CONNECTION_TYPES,
+    CONNECTION_TYPES,
+    CONNECTION_TYPES_BY_NAME,
+    ConnectionType,
+)
 from airflow_provider_integry.get_provider_info import get_provider_info
 from airflow_provider_integry.settings import ConnectionSettings, parse_connection, read_connection
 
@@ -27,7 +32,7 @@ BOTH = [SdkConnection, CoreConnection]
 ALL_TYPES = pytest.mark.parametrize("item", CONNECTION_TYPES, ids=lambda one: one.name)
 EXTRAS = [
     pytest.param(field, id=f"{item.name}.{field.name}")
-    for item in CONNECTION_TYPES
+    for item in ALL_CONNECTION_TYPES
     for field in item.fields
     if not field.column
 ]
@@ -48,6 +53,12 @@ TYPED: dict[str, Any] = {
     "ca_file": "/etc/ca file.pem",
     "client_cert_file": "/etc/c.pem",
     "client_key_file": "/etc/k.pem",
+    "workspace": "acme_workspace",
+    "listing": "listed",
+    "accounts_per_user": "several",
+    "app_name": "CRM, the new one",
+    "app_description": "Contacts & deals.",
+    "app_logo": "https://static.example.com/crm.png?v=2",
 }
 
 

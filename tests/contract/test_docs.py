@@ -72,14 +72,14 @@ COMMANDS = [block for block in BLOCKS if block.language == "bash"]
 
 
 def test_every_connection_type_and_every_field_is_in_the_reference():
-    from airflow_provider_integry.connection_types import CONNECTION_TYPES
+    from airflow_provider_integry.connection_types import ALL_CONNECTION_TYPES
 
     page = GENERATED["reference/connections.md"]
     sections = {part.splitlines()[0]: part for part in page.split("\n## ")[1:]}
     shared = sections.pop("Fields that every type has")
 
-    assert [item.name for item in CONNECTION_TYPES] == list(sections)
-    for item in CONNECTION_TYPES:
+    assert [item.name for item in ALL_CONNECTION_TYPES] == list(sections)
+    for item in ALL_CONNECTION_TYPES:
         for field in item.fields:
             key = f"`{field.column or f'extra.{field.name}'}`"
             assert f"| {field.label} | {key} |" in sections[item.name] + shared
@@ -87,11 +87,11 @@ def test_every_connection_type_and_every_field_is_in_the_reference():
 
 
 def test_a_secret_field_is_marked_as_one_in_the_reference():
-    from airflow_provider_integry.connection_types import CONNECTION_TYPES
+    from airflow_provider_integry.connection_types import ALL_CONNECTION_TYPES
 
     lines = GENERATED["reference/connections.md"].splitlines()
 
-    for field in {field for item in CONNECTION_TYPES for field in item.fields}:
+    for field in {field for item in ALL_CONNECTION_TYPES for field in item.fields}:
         key = f"| {field.label} | `{field.column or f'extra.{field.name}'}` |"
         marked = {"*Secret.*" in line for line in lines if line.startswith(key) and field.description[:20] in line}
         assert marked == {field.is_secret}, field.name
@@ -101,13 +101,15 @@ def test_the_examples_of_a_type_mean_the_same_in_every_form():
     from airflow.models.connection import Connection
     from reference_pages import connections
 
-    from airflow_provider_integry.connection_types import CONNECTION_TYPES
+    from airflow_provider_integry.connection_types import ALL_CONNECTION_TYPES, WORKSPACE_TYPE
+    from airflow_provider_integry.end_users.workspace import parse_workspace
     from airflow_provider_integry.settings import parse_connection, read_connection
 
-    for item in CONNECTION_TYPES:
+    for item in ALL_CONNECTION_TYPES:
+        parse = parse_workspace if item is WORKSPACE_TYPE else parse_connection
         by_json = Connection.from_json(connections.build_json(item), conn_id="x")
         by_uri = Connection(conn_id="x", uri=connections.build_uri(item))
-        assert parse_connection(read_connection(by_json)) == parse_connection(read_connection(by_uri))
+        assert parse(read_connection(by_json)) == parse(read_connection(by_uri))
 
 
 def test_every_option_is_in_the_reference():
@@ -219,13 +221,13 @@ def test_a_connection_in_the_documentation_is_valid(block):
 @pytest.mark.parametrize("block", COMMANDS, ids=str)
 def test_a_connection_on_a_command_line_in_the_documentation_is_valid(block):
     for text in re.findall(r"(?:--conn-json |AIRFLOW_CONN_\w+=)'(\{.*?\})'", block.text):
-        assert _parse("x", json.loads(text)).conn_type
+        assert _parse("x", json.loads(text)).conn_id == "x"
 
 
 def test_connection_uris_in_the_documentation_are_valid():
     from airflow.models.connection import Connection
 
-    from airflow_provider_integry.settings import parse_connection, read_connection
+    from airflow_provider_integry.settings import read_connection
 
     found = [
         uri for markdown in _all_pages().values() for uri in re.findall(r"\bintegry-[a-z0-9-]+://[^\s'`]+", markdown)
@@ -233,7 +235,7 @@ def test_connection_uris_in_the_documentation_are_valid():
 
     assert len(found) > 8
     for uri in found:
-        assert parse_connection(read_connection(Connection(conn_id="x", uri=uri))).base_url
+        assert _check(read_connection(Connection(conn_id="x", uri=uri))).conn_id == "x"
 
 
 @pytest.mark.parametrize("block", PYTHON, ids=str)
@@ -286,11 +288,11 @@ def test_commands_of_make_are_in_the_makefile(path):
 
 
 def test_the_readme_names_every_connection_type():
-    from airflow_provider_integry.connection_types import CONNECTION_TYPES
+    from airflow_provider_integry.connection_types import ALL_CONNECTION_TYPES
 
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
 
-    assert all(f"| `{item.name}` | {item.label} |" in readme for item in CONNECTION_TYPES)
+    assert all(f"| `{item.name}` | {item.label} |" in readme for item in ALL_CONNECTION_TYPES)
 
 
 def test_every_page_is_in_the_navigation():
@@ -342,10 +344,16 @@ def _connections_in(block: Block) -> Iterator[tuple[str, dict[str, Any]]]:
 def _parse(conn_id: str, connection: dict[str, Any]) -> Any:
     from airflow.models.connection import Connection
 
-    from airflow_provider_integry.authorizations.build_settings import build_settings
     from airflow_provider_integry.settings import read_connection
 
-    return build_settings(read_connection(Connection.from_json(json.dumps(connection), conn_id=conn_id)))
+    return _check(read_connection(Connection.from_json(json.dumps(connection), conn_id=conn_id)))
+
+
+def _check(raw: Any) -> Any:
+    from airflow_provider_integry.authorizations.build_settings import build_settings
+    from airflow_provider_integry.end_users.workspace import is_workspace, parse_workspace
+
+    return parse_workspace(raw) if is_workspace(raw) else build_settings(raw)
 
 
 def _links_in(markdown: str) -> list[str]:

@@ -12,7 +12,7 @@ import jsonschema
 import pytest
 
 from airflow_provider_integry import __version__, config
-from airflow_provider_integry.connection_types import CONNECTION_TYPES, STANDARD_FIELDS
+from airflow_provider_integry.connection_types import ALL_CONNECTION_TYPES, STANDARD_FIELDS
 from airflow_provider_integry.get_provider_info import OPTIONS, get_provider_info
 
 INFO: dict[str, Any] = get_provider_info()
@@ -49,8 +49,8 @@ def test_it_names_this_package_and_version():
     assert INFO["versions"][0] == __version__
 
 
-def test_the_eight_connection_types_are_there_in_the_tables_order():
-    assert list(CONNECTIONS) == [item.name for item in CONNECTION_TYPES]
+def test_the_connection_types_are_there_in_the_tables_order():
+    assert list(CONNECTIONS) == [item.name for item in ALL_CONNECTION_TYPES]
     assert set(CONNECTIONS) >= {
         "integry_oauth1",
         "integry_oauth2",
@@ -60,6 +60,7 @@ def test_the_eight_connection_types_are_there_in_the_tables_order():
         "integry_jwt",
         "integry_basic",
         "integry_basic_url",
+        "integry_workspace",
     }
 
 
@@ -105,7 +106,7 @@ def test_each_extra_field_is_a_json_schema_with_words_for_people(kind, name, fie
 
 @pytest.mark.parametrize(("kind", "name", "field"), FIELDS)
 def test_a_field_that_may_stay_empty_accepts_null(kind, name, field):
-    item = next(one for one in CONNECTION_TYPES if one.name == kind).fields_by_name[name]
+    item = next(one for one in ALL_CONNECTION_TYPES if one.name == kind).fields_by_name[name]
     types = field["schema"]["type"]
 
     # Airflow's form takes a field for required when its type is not a list with "null".

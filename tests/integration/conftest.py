@@ -24,7 +24,8 @@ from integration.loopback import CLIENTS, Server, TokenServer, connection, open_
 from packaging.version import Version
 from sqlalchemy.orm import configure_mappers
 
-from airflow_provider_integry.authorizations.tables import authorization, metadata, permit
+from airflow_provider_integry.authorizations.end_user_tables import metadata
+from airflow_provider_integry.authorizations.tables import authorization, permit
 from airflow_provider_integry.authorizations.tokens import forget_sources
 
 HERE = Path(__file__).parent

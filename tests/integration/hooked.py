@@ -64,7 +64,7 @@ from airflow.models.base import Base
 
 import_all_models()
 Base.metadata.create_all(settings.engine)
-from airflow_provider_integry.authorizations.trigger_tables import metadata
+from airflow_provider_integry.authorizations.end_user_tables import metadata
 metadata.create_all(settings.engine)
 """
 USE = """

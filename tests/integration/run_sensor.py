@@ -16,7 +16,7 @@ from airflow.models.xcom import XComModel
 from airflow.settings import Session
 from airflow.utils.db import initdb
 
-from airflow_provider_integry.authorizations.trigger_tables import metadata
+from airflow_provider_integry.authorizations.end_user_tables import metadata
 
 sys.path.insert(0, str(Path(__file__).parent / "waiting_dags"))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from importlib import import_module
 
 import pytest
@@ -9,21 +10,29 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.operations import Operations
 from integration.command_line import Installation
-from sqlalchemy import create_engine, inspect, text
+from sqlalchemy import MetaData, Table, create_engine, inspect, text
 from sqlalchemy.pool import NullPool
 
+from airflow_provider_integry.authorizations.end_user_tables import metadata
 from airflow_provider_integry.authorizations.grant import AuthorizationKey
 from airflow_provider_integry.authorizations.store import AuthorizationStore
 from airflow_provider_integry.authorizations.tables import VERSION_TABLE
-from airflow_provider_integry.authorizations.trigger_tables import metadata
 
-HEAD = "d83f6a17be02"
+HEAD = "f7a02c6d91b3"
 FIRST = "c1f0a7d2b901"
 TABLE = "integry_authorization"
 VALUES = {"conn_type": "integry_oauth2", "binding": "b" * 64, "is_grant": True, "sealed": "sealed-1"}
 MIGRATIONS = [
     import_module(f"airflow_provider_integry.authorizations.migrations.versions.{name}")
-    for name in ("0001_authorizations", "0002_consents", "0003_listing", "0004_permits", "0005_triggers")
+    for name in (
+        "0001_authorizations",
+        "0002_consents",
+        "0003_listing",
+        "0004_permits",
+        "0005_triggers",
+        "0006_accounts",
+        "0007_end_users",
+    )
 ]
 
 
@@ -118,6 +127,34 @@ def test_the_history_goes_down_and_up_again_over_data(engine):
     assert differences(engine) == []
 
 
+def test_authorizations_of_before_get_public_ids_and_keep_what_they_hold(engine):
+    accounts = next(place for place, one in enumerate(MIGRATIONS) if one.revision == "e41b7d92c5a8")
+    before, since = MIGRATIONS[:accounts], MIGRATIONS[accounts:]
+    rows = [{**VALUES, "digest": f"{number:064}", "sealed": f"sealed-{number}"} for number in range(1000)]
+    counts = {"conn_id": "crm", "state": "active", "version": 1, "generation": 0, "is_rotating": False, "failures": 0}
+    with engine.begin() as connection, Operations.context(MigrationContext.configure(connection)):
+        for one in before:
+            one.upgrade()
+        old = Table(TABLE, MetaData(), autoload_with=connection)
+        connection.execute(old.insert(), [{**one, **counts, "created_at": 1.0} for one in rows])
+        # Tables whose version was lost are migrated again.
+        for one in (*since, *since):
+            one.upgrade()
+    store = AuthorizationStore(lambda: engine)
+    found = store.page(["crm"], limit=2000)
+
+    assert len({row.public_id for row in found}) == 1000
+    assert all(re.fullmatch("ca_[0-9a-f]{32}", row.public_id) for row in found)
+    assert store.find(f"{7:064}").sealed == "sealed-7"
+    assert differences(engine) == []
+    with engine.begin() as connection, Operations.context(MigrationContext.configure(connection)):
+        for one in reversed(since):
+            one.downgrade()
+        kept = connection.execute(text(f"SELECT count(*) FROM {TABLE} WHERE sealed LIKE 'sealed-%'")).scalar()
+        columns = {column["name"] for column in inspect(connection).get_columns(TABLE)}
+    assert (kept, {"public_id", "use_account"} & columns) == (1000, set())
+
+
 def test_airflows_migrate_makes_our_tables_in_a_new_database(installation):
     assert {TABLE, VERSION_TABLE, "dag_run"} <= tables_of(installation.database)
     assert execute(installation.database, f"SELECT version_num FROM {VERSION_TABLE}") == [HEAD]
@@ -166,7 +203,8 @@ def test_our_own_commands_take_the_tables_down_and_up(installation):
     assert (refused.returncode, unknown.returncode, nobody.returncode, kept) == (1, 1, 1, [1])
     assert "1 authorizations: every grant in them is lost" in refused.stdout
     assert "Nothing was done" in refused.stderr
-    assert f"there are: {HEAD}, c1d7e50b9a24, a94c03e7f5d1, 5b8e21d9c402, {FIRST}, base" in unknown.stderr
+    known = f"{HEAD}, e41b7d92c5a8, d83f6a17be02, c1d7e50b9a24, a94c03e7f5d1, 5b8e21d9c402, {FIRST}, base"
+    assert f"there are: {known}" in unknown.stderr
     assert "Give --yes" in nobody.stderr
     assert (down.returncode, TABLE in tables, "dag_run" in tables) == (0, False, True)
     assert (again.returncode, "nothing to take back" in again.stderr) == (1, True)

@@ -10,9 +10,9 @@ from airflow.models.asset import AssetEvent, AssetWatcherModel
 from sqlalchemy import create_engine, insert
 from sqlalchemy.pool import StaticPool
 
+from airflow_provider_integry.authorizations.end_user_tables import metadata
 from airflow_provider_integry.authorizations.poll_store import PollKey, PollStore
 from airflow_provider_integry.authorizations.trigger_messages import Consumer, PollName, PollPlanRequest
-from airflow_provider_integry.authorizations.trigger_tables import metadata
 from airflow_provider_integry.errors import PollTakenError
 
 KEY = PollKey("crm", None, "made", "00")

@@ -11,9 +11,12 @@ from starlette.routing import Mount
 
 from airflow_provider_integry.web.app import build_app
 
-# Who is not logged in may ask these: the broker's own interface checks a proof, callbacks a state and a cookie,
-# webhooks what their service signs.
-PUBLIC = {"/health", "/public/callback/{context}", "/public/webhooks/{webhook_id}", "/v1/openapi.json"}
+# Who is not logged in may ask these: the broker's own interface checks a proof.
+PUBLIC = {"/health", "/v1/openapi.json"}
+# What lies below this is for people and programs without Airflow's login: callbacks check a state and a cookie,
+# webhooks what their service signs, the API for host applications what these sign, pages a token of their own.
+PUBLIC_PREFIX = "/public/"
+OTHERS = ("/public/callback/", "/public/webhooks/", "/public/v1", "/public/static/")
 PROVED = {
     "/v1/credentials": 400,
     "/v1/status": 400,
@@ -39,10 +42,19 @@ def routes():
 
 
 def filled(path):
-    return re.sub(r"\{\w+\}", "0123456789abcdef", path)
+    return re.sub(r"\{\w+(?::\w+)?\}", "0123456789abcdef", path)
 
 
-@pytest.mark.parametrize(("method", "path"), [one for one in routes() if one[1] not in PUBLIC])
+def public_pages(wanted):
+    """Return the paths of the pages for end users that take a method."""
+    found = [path for method, path in routes() if method == wanted and path.startswith(PUBLIC_PREFIX)]
+    return [path for path in found if not path.startswith(OTHERS)]
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [one for one in routes() if one[1] not in PUBLIC and not one[1].startswith(PUBLIC_PREFIX)],
+)
 def test_no_route_answers_who_is_not_logged_in(desk, method, path):
     stranger = desk.visitor()
 
@@ -59,6 +71,26 @@ def test_no_route_answers_who_is_not_logged_in(desk, method, path):
         return
     assert answer.status_code in (401, 403)
     assert "You are not logged in" in answer.text
+    assert "set-cookie" not in answer.headers
+
+
+@pytest.mark.parametrize("path", public_pages("GET"))
+@pytest.mark.parametrize("user", ["root", None])
+def test_a_public_page_shows_a_stranger_nothing_and_an_admin_no_more(desk, path, user):
+    answer = desk.visitor(user).open(filled(path))
+
+    assert answer.status_code in (400, 404)
+    assert "/integry/authorizations" not in answer.text
+    assert "set-cookie" not in answer.headers
+
+
+@pytest.mark.parametrize("path", public_pages("POST"))
+@pytest.mark.parametrize("origin", ["own", None, "https://evil.example"])
+def test_a_public_page_takes_no_form_without_a_token_of_its_own(desk, path, origin):
+    answer = desk.visitor("root").submit(filled(path), {"csrf": "0" * 64}, origin=origin)
+
+    # A login's form comes from another site, and is looked at without a cookie: it has no state.
+    assert answer.status_code == (400 if path.endswith("/sign-on") else 403)
     assert "set-cookie" not in answer.headers
 
 
@@ -86,7 +118,6 @@ def test_the_login_leads_back_to_the_page_that_was_asked_for(desk):
         "/revoke?id=0",
         "/no/such/page",
         "/authorize/result/0123",
-        "/public/callback/x",
         "/public/static/integry.css",
         "/health",
     ],

@@ -6,7 +6,7 @@ import pytest
 
 from airflow_provider_integry.web.app import build_app
 
-CHANGES = ["/authorize", "/test", "/revoke", "/authorize/result/0123456789abcdef/confirm"]
+CHANGES = ["/authorize", "/link", "/test", "/revoke", "/authorize/result/0123456789abcdef/confirm"]
 ELSEWHERE = [
     None,
     "null",

@@ -11,7 +11,7 @@ import pytest
 from running_demo import DAGS, PLAIN, RunningDemo, find_processes, read_output, start_demo
 from wrong_connections import build_wrong_connections
 
-from airflow_provider_integry.connection_types import CONNECTION_TYPES, ConnectionType
+from airflow_provider_integry.connection_types import ALL_CONNECTION_TYPES, ConnectionType
 
 
 @dataclass
@@ -78,7 +78,7 @@ def evidence(tmp_path_factory):
 
 
 def _fill_forms(demo, seen):
-    for conn_type in CONNECTION_TYPES:
+    for conn_type in ALL_CONNECTION_TYPES:
         conn_id = f"filled_{conn_type.name}"
         body = {"connection_id": conn_id, "conn_type": conn_type.name, "extra": json.dumps(_fill(conn_type))}
         seen.shown[conn_type.name] = demo.call("POST", "/api/v2/connections", body)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from running_demo import PLAIN
 
-from airflow_provider_integry.connection_types import CONNECTION_TYPES, STANDARD_FIELDS
+from airflow_provider_integry.connection_types import ALL_CONNECTION_TYPES, STANDARD_FIELDS
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(700)]
-TYPES = pytest.mark.parametrize("conn_type", CONNECTION_TYPES, ids=lambda item: item.name)
+TYPES = pytest.mark.parametrize("conn_type", ALL_CONNECTION_TYPES, ids=lambda item: item.name)
 
 
 @pytest.fixture
@@ -17,9 +17,9 @@ def form_of(evidence):
     return lambda conn_type: forms[conn_type.name]
 
 
-def test_the_eight_forms_are_there(evidence):
-    expected = {item.name for item in CONNECTION_TYPES}
-    assert len(expected) == 8
+def test_the_nine_forms_are_there(evidence):
+    expected = {item.name for item in ALL_CONNECTION_TYPES}
+    assert len(expected) == 9
     assert expected == {form["connection_type"] for form in evidence.forms if "integry" in form["connection_type"]}
 
 

@@ -7,8 +7,8 @@ from typing import Any
 from airflow import settings
 from alembic import context
 
+from airflow_provider_integry.authorizations.end_user_tables import metadata
 from airflow_provider_integry.authorizations.tables import VERSION_TABLE
-from airflow_provider_integry.authorizations.trigger_tables import metadata
 
 
 def include_object(item: Any, name: str | None, kind: str, reflected: bool, compare_to: Any) -> bool:

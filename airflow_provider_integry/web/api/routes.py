@@ -37,6 +37,7 @@ from airflow_provider_integry.authorizations.proof import ProofError, build_clai
 from airflow_provider_integry.authorizations.refresh import HandedOut
 from airflow_provider_integry.authorizations.subject import Subject
 from airflow_provider_integry.errors import AuthorizationError, IntegryError
+from airflow_provider_integry.settings import ConnectionSettings
 from airflow_provider_integry.web.api.openapi import describe_operation
 from airflow_provider_integry.web.api.problems import ProblemError, answer, describe, failed, not_found
 
@@ -46,6 +47,8 @@ Handler = Callable[[Broker, Request], Awaitable[Response]]
 MAX_BODY = 2 * 1024 * 1024
 # A holder asks again at least this often, so that a grant that was replaced is noticed.
 _MOST_S, _LEAST_S = 300.0, 5.0
+# What was entered never ends by itself: this long a holder uses what was taken away.
+_ENTERED_S = 60.0
 # A refusal takes this long, whatever its cause: what is remembered and what is looked up, what is not
 # there and what is not yours look the same to a clock.
 REFUSAL_S = 0.1
@@ -83,7 +86,9 @@ async def credentials(broker: Broker, request: Request) -> Response:
         raise not_found()
     subject = broker.subject_of(known, asked.end_user, asked.account)
     try:
-        response = _json(_build_answer(await broker.hand_out(subject, asked.rejected)))
+        located = await broker.locate(subject, known.settings)
+        subject = located.subject
+        response = _json(_build_answer(await broker.hand_out(located, asked.rejected)))
     except IntegryError as error:
         response = answer(describe(error))
     response.background = BackgroundTask(broker.settle, subject)
@@ -96,13 +101,13 @@ async def status(broker: Broker, request: Request) -> Response:
     if len(asked.authorizations) > MAX_STATUS_ITEMS:
         detail = f"Ask for at most {MAX_STATUS_ITEMS} authorizations at once."
         raise ProblemError("too-many", 400, "Too many authorizations", detail)
-    subjects: list[Subject | Status | None] = []
+    subjects: list[tuple[Subject, ConnectionSettings] | Status | None] = []
     for number, item in enumerate(asked.authorizations):
         if number % _ITEMS_AT_ONCE == 0:
             # A thousand proofs take as long as a page of Airflow's: others are served in between.
             await asyncio.sleep(0)
         subjects.append(await _subject_of(broker, item))
-    statuses = await broker.statuses([one if isinstance(one, Subject) else None for one in subjects])
+    statuses = await broker.statuses([one if isinstance(one, tuple) else None for one in subjects])
     if None in subjects or not subjects:
         await take_time(started)
     if not any(subjects):
@@ -143,7 +148,7 @@ async def take_time(started: float) -> None:
     await asyncio.sleep(max(0.0, REFUSAL_S - (time.monotonic() - started)))
 
 
-async def _subject_of(broker: Broker, item: StatusItem) -> Subject | Status | None:
+async def _subject_of(broker: Broker, item: StatusItem) -> tuple[Subject, ConnectionSettings] | Status | None:
     """Return what an item asks for; its status where that is clear at once; None where there is no right to know."""
     claims = build_claims(item.conn_id, item.end_user, item.account)
     try:
@@ -151,7 +156,7 @@ async def _subject_of(broker: Broker, item: StatusItem) -> Subject | Status | No
     except ProofError as error:
         raise explain_proof(error) from None
     try:
-        return broker.subject_of(known, item.end_user, item.account) if known else None
+        return (broker.subject_of(known, item.end_user, item.account), known.settings) if known else None
     except AuthorizationError as error:
         # One connection that was changed a moment ago does not disturb those that are asked for with it.
         return Status(str(Readiness.PENDING), str(error))
@@ -211,6 +216,9 @@ def explain_proof(error: ProofError) -> ProblemError:
 
 def _build_answer(found: HandedOut) -> CredentialsAnswer:
     row, secrets = found.row, found.secrets
+    if secrets.entered:
+        entered = {name: secret.reveal() for name, secret in secrets.entered.items()}
+        return CredentialsAnswer("", "entered", None, _ENTERED_S, entered=entered)
     assert secrets.access_token is not None
     expires_in_s = row.expires_at - row.now if row.expires_at is not None else None
     return CredentialsAnswer(

@@ -41,8 +41,8 @@ class Line:
     Attributes:
         entry: What it shows.
         type_label: Its connection's type.
-        authorize_href: The page on which it is authorized; None where nobody's consent is needed, or where
-            this person may not give it.
+        authorize_href: The page on which it is authorized, or a link for its end user is made; None where there is
+            nothing to do, or where this person may not do it.
         authorize_label: What that link says.
         names: Fields of forms about it.
         can_test: Whether it can be tried out.
@@ -124,8 +124,8 @@ def build_line(entry: Entry, prefix: str, editable: set[tuple[str, str | None]])
     return Line(
         entry=entry,
         type_label=words.conn_type(entry.standing.conn_type),
-        authorize_href=prefix + path if needs_consent(entry) and can_edit else None,
-        authorize_label="Reauthorize" if entry.standing.id is not None else "Authorize",
+        authorize_href=prefix + path if can_edit and (needs_consent(entry) or has_links(entry)) else None,
+        authorize_label=_label(entry),
         names={name: value for name, value in names.items() if value is not None},
         can_test=can_edit and status.readiness not in (Readiness.PENDING, Readiness.REVOKED),
         can_revoke=can_edit and entry.is_grant and status.readiness != Readiness.REVOKED,
@@ -148,6 +148,18 @@ def needs_consent(entry: Entry) -> bool:
         return build_subject(settings, AuthorizationKey(key.conn_id, key.team, key.end_user, key.account)).has_consent
     except AuthorizationError:
         return False
+
+
+def has_links(entry: Entry) -> bool:
+    """Return whether its end user can be given a connect link."""
+    settings = entry.connection.settings if entry.connection else None
+    return settings is not None and entry.standing.key.end_user is not None and bool(settings.end_users.workspace)
+
+
+def _label(entry: Entry) -> str:
+    if not needs_consent(entry):
+        return "Connect link"
+    return "Reauthorize" if entry.standing.id is not None else "Authorize"
 
 
 def page_links(query: ListQuery, page: ListPage) -> list[dict[str, Any]]:

@@ -11,13 +11,15 @@ from starlette.responses import RedirectResponse
 from airflow_provider_integry.auth.oauth1_consent import OAuth1Consent
 from airflow_provider_integry.auth.oauth2 import OAuth2Settings
 from airflow_provider_integry.authorizations.airflow_store import local_consents, local_store
-from airflow_provider_integry.authorizations.consent import CALLBACK_PATH, Begun, context_of, cookie_name
+from airflow_provider_integry.authorizations.consent import CALLBACK_PATH, context_of, cookie_name
+from airflow_provider_integry.authorizations.consent_values import Begun
 from airflow_provider_integry.authorizations.consents import LIFE_S, Consent
 from airflow_provider_integry.authorizations.links import authorize_path
 from airflow_provider_integry.authorizations.steps import arun_steps
 from airflow_provider_integry.authorizations.subject import Subject
 from airflow_provider_integry.errors import IntegryError
 from airflow_provider_integry.web.pages.forms import query_of, read_form
+from airflow_provider_integry.web.pages.links import find_workspace, list_bindings
 from airflow_provider_integry.web.pages.rendering import prefix_of, render, render_form
 from airflow_provider_integry.web.pages.subjects import Chosen, choose
 from airflow_provider_integry.web.pages.threads import in_page_thread
@@ -45,6 +47,7 @@ async def show_authorize(request: Request, user: User) -> Response:
     """Show what will be connected, and the button that begins it."""
     chosen = await in_page_thread(lambda: choose(user, query_of(request)))
     subject = chosen.subject if chosen.subject and chosen.subject.has_consent else None
+    workspace = await in_page_thread(lambda: find_workspace(chosen))
     return await render_form(
         request,
         user,
@@ -56,6 +59,8 @@ async def show_authorize(request: Request, user: User) -> Response:
         scopes=scopes_of(subject) if subject else (),
         redirect_uri=redirect_uri_of(request, subject) if subject else "",
         link=prefix_of(request) + authorize_path(*_positions(chosen)).removeprefix("/integry"),
+        workspace=workspace,
+        bindings=list_bindings(workspace) if workspace else [],
     )
 
 
@@ -157,7 +162,7 @@ _NO_CONSENT = (
 
 def _find(consent_id: str, user: BaseUser) -> Consent | None:
     found = local_consents().find(consent_id) if len(consent_id) <= _MAX_ID and consent_id.isalnum() else None
-    if found is None or found.user_name != user.get_id()[:255] or not may_see(user, found.conn_id, found.team_name):
+    if found is None or not found.belongs_to(user.get_id()) or not may_see(user, found.conn_id, found.team_name):
         return None
     return found
 

@@ -24,14 +24,23 @@ async def read_form(request: Request, user: BaseUser) -> dict[str, str]:
     Raises:
         PageError: It came from elsewhere, or cannot be read.
     """
+    form = await read_fields(request)
+    await check_post(request, user, form)
+    return form
+
+
+async def read_fields(request: Request, most_bytes: int = MAX_FORM_BYTES) -> dict[str, str]:
+    """Return the fields of a form, wherever it comes from; the first of those that are given twice.
+
+    Raises:
+        PageError: It is too large, or cannot be read.
+    """
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
-        if len(body) > MAX_FORM_BYTES:
-            raise PageError(413, "This form is too large", f"Send at most {MAX_FORM_BYTES} bytes.")
-    form = _parse(bytes(body))
-    await check_post(request, user, form)
-    return form
+        if len(body) > most_bytes:
+            raise PageError(413, "This form is too large", f"Send at most {most_bytes} bytes.")
+    return _parse(bytes(body))
 
 
 def read_key(fields: dict[str, str]) -> AuthorizationKey:

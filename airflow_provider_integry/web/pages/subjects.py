@@ -6,11 +6,13 @@ from dataclasses import dataclass
 
 from airflow.api_fastapi.auth.managers.models.base_user import BaseUser
 
+from airflow_provider_integry.auth_settings import Unfilled
+from airflow_provider_integry.authorizations.accounts import resolve_id
 from airflow_provider_integry.authorizations.airflow_store import local_store
 from airflow_provider_integry.authorizations.connections import FoundConnection, find_connections
 from airflow_provider_integry.authorizations.grant import Authorization, AuthorizationKey
-from airflow_provider_integry.authorizations.subject import Subject, build_subject, is_brokered
-from airflow_provider_integry.errors import AuthorizationError
+from airflow_provider_integry.authorizations.subject import Subject, build_subject, is_served
+from airflow_provider_integry.errors import AuthorizationError, NotAuthorizedError
 from airflow_provider_integry.web.pages.forms import read_key
 from airflow_provider_integry.web.refusals import not_found
 from airflow_provider_integry.web.security import may_edit, require_edit, require_seen
@@ -51,6 +53,11 @@ def choose(user: BaseUser, fields: dict[str, str]) -> Chosen:
     if found is None or not found.is_ours:
         raise not_found()
     key = named._replace(team=found.team)
+    try:
+        # Whoever is named by a public id has a grant.
+        key = resolve_id(local_store(), key)
+    except NotAuthorizedError:
+        raise not_found() from None
     subject, problem = _judge(found, key)
     row = local_store().find((subject.key if subject else key).digest)
     return Chosen(key, found, subject, problem, row, may_edit(user, key.conn_id, key.team))
@@ -85,8 +92,9 @@ def subject_of(row: Authorization, found: FoundConnection | None) -> Subject | N
 def _judge(found: FoundConnection, key: AuthorizationKey) -> tuple[Subject | None, str]:
     if found.settings is None:
         return None, str(found.error)
-    if not is_brokered(found.settings):
-        return None, ""
+    if not is_served(found.settings, key.end_user, key.account):
+        auth = found.settings.auth
+        return None, str(auth.error) if isinstance(auth, Unfilled) else ""
     try:
         return build_subject(found.settings, key), ""
     except AuthorizationError as error:

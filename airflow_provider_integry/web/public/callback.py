@@ -9,9 +9,16 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
 from airflow_provider_integry.authorizations.airflow_store import local_consents
-from airflow_provider_integry.authorizations.consent import Callback, cookie_name
-from airflow_provider_integry.authorizations.steps import arun_steps
-from airflow_provider_integry.errors import CallbackError, IntegryError
+from airflow_provider_integry.authorizations.consent import cookie_name
+from airflow_provider_integry.authorizations.consent_values import Callback
+from airflow_provider_integry.authorizations.consents import Consent
+from airflow_provider_integry.authorizations.steps import arun_steps, run_in_thread
+from airflow_provider_integry.end_users.local import local_links
+from airflow_provider_integry.errors import CallbackError, ConnectLinkError, IntegryError
+from airflow_provider_integry.web.public.browser import forget, key_of
+from airflow_provider_integry.web.public.done import finish_consent
+from airflow_provider_integry.web.public.journeys import refuse
+from airflow_provider_integry.web.public.threads import in_visitor_thread
 from airflow_provider_integry.web.refusals import PageError
 from airflow_provider_integry.web.security import cookie_path
 
@@ -38,15 +45,42 @@ async def callback(context: str, request: Request) -> Response:
     request.scope["query_string"] = b""
     try:
         text, pairs = _read(query)
-        consent_id = await arun_steps(local_consents().finish(Callback(context, text, pairs, request.cookies)))
+        found = Callback(context, text, pairs, request.cookies)
+        await _check_link(request, await run_in_thread(lambda: local_consents().peek(found)))
+        consent: Consent = await arun_steps(local_consents().finish(found))
     except CallbackError as error:
         log.warning("A callback was refused: %s.", error.problem)
         raise PageError(400, _REFUSED, str(error)) from None
+    except ConnectLinkError as error:
+        raise refuse(error) from None
     except IntegryError as error:
         raise PageError(503 if error.retryable else 500, _REFUSED, str(error)) from None
-    response = RedirectResponse(f"{request.scope.get('root_path', '')}/authorize/result/{consent_id}", status_code=303)
-    response.delete_cookie(cookie_name(consent_id), path=cookie_path(request))
+    if consent.link_id is not None:
+        response = await finish_consent(request, consent)
+        forget(request, response, cookie_name(consent.id))
+    else:
+        path = f"{request.scope.get('root_path', '')}/authorize/result/{consent.id}"
+        response = RedirectResponse(path, status_code=303)
+        response.delete_cookie(cookie_name(consent.id), path=cookie_path(request))
     return _protect(response)
+
+
+async def _check_link(request: Request, consent: Consent) -> None:
+    """Refuse what comes back for a link that was taken back, or that has led on in another way meanwhile.
+
+    Raises:
+        ConnectLinkError: It has; nothing was sent anywhere.
+    """
+    if consent.link_id is None:
+        return
+    link_id, key = consent.link_id, key_of(request)
+    if key is None:
+        raise ConnectLinkError("other_browser")
+    link = (await in_visitor_thread(lambda: local_links().shown(link_id, key))).link
+    if link.revoked_at is not None:
+        raise ConnectLinkError("revoked")
+    if link.done_at is not None or link.consent_id != consent.id:
+        raise ConnectLinkError("used")
 
 
 async def posted_callback(context: str, request: Request) -> Response:
@@ -65,7 +99,8 @@ async def posted_callback(context: str, request: Request) -> Response:
         _read(bytes(body))
     except CallbackError as error:
         raise PageError(400, _REFUSED, str(error)) from None
-    return _protect(RedirectResponse(f"{request.url.path}?{body.decode('ascii')}", status_code=303))
+    # Relative: behind a proxy, our own path may be another one than the browser's.
+    return _protect(RedirectResponse(f"?{body.decode('ascii')}", status_code=303))
 
 
 def _read(query: bytes) -> tuple[str, list[tuple[str, str]]]:

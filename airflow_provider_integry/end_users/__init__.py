@@ -1,0 +1,1 @@
+"""End users of host applications: workspaces, connected accounts, connect links and events about them."""

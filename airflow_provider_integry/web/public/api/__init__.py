@@ -1,0 +1,1 @@
+"""The API of host applications: their servers, and the script in their pages."""
