@@ -195,7 +195,8 @@ def private_address_reason(address: str) -> str | None:
         return None
     if reason := forbidden_address_reason(address):
         return reason
-    is_private = any(map(_is_private, _embedded_ipv4(ip) or [ip]))
+    embedded = _embedded_ipv4(ip)
+    is_private = any(map(_is_private, embedded)) if embedded else _is_private(ip)
     return "an address of a private network" if is_private else None
 
 
