@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Sequence
 from typing import NamedTuple
 from urllib.parse import urljoin, urlsplit
 
@@ -196,8 +195,8 @@ def private_address_reason(address: str) -> str | None:
         return None
     if reason := forbidden_address_reason(address):
         return reason
-    inner: Sequence[ipaddress.IPv4Address | ipaddress.IPv6Address] = _embedded_ipv4(ip) or (ip,)
-    is_private = any(map(_is_private, inner))
+    embedded = _embedded_ipv4(ip)
+    is_private = any(map(_is_private, embedded)) if embedded else _is_private(ip)
     return "an address of a private network" if is_private else None
 
 

@@ -78,11 +78,52 @@ CONNECTIONS: dict[str, dict[str, str]] = {
         "exchange_url": "{url}/token",
     },
 }
+CONNECTIONS |= {
+    "two_hmac": {
+        "conn_type": "integry_api_key_secret",
+        "api_key": _canary("k3", _PLAIN),
+        "api_secret": _canary("s3"),
+        "pair_style": "hmac",
+        "string_to_sign": "{timestamp}{path}",
+        "sign_headers": '{"X-Key": "{key}", "X-Signature": "{signature}"}',
+    },
+    "oauth1_512": {
+        "conn_type": "integry_oauth1",
+        "consumer_key": "app",
+        "consumer_secret": _canary("cs3"),
+        "oauth_token": _canary("ot3", _PLAIN),
+        "oauth_token_secret": _canary("ts3"),
+        "signature_method": "HMAC-SHA512",
+    },
+    "oauth1_query": {
+        "conn_type": "integry_oauth1",
+        "consumer_key": "app",
+        "consumer_secret": _canary("cs4"),
+        "oauth_token": _canary("ot4", _PLAIN),
+        "oauth_token_secret": _canary("ts4"),
+        "placement": "query",
+    },
+    "refresh_post": {
+        **CONNECTIONS["refresh"],
+        "client_secret": _canary("refresh2"),
+        "refresh_token": _canary("rt3", _PLAIN),
+        "client_auth": "client_secret_post",
+    },
+    "own_host_query": {
+        "conn_type": "integry_api_key_url",
+        "password": _canary("keyurl2"),
+        "key_location": "query",
+    },
+    "jwt_512": {"conn_type": "integry_jwt", "private_key": _canary("jwt512") * 4, "algorithm": "HS512"},
+    "jwt_form": {**CONNECTIONS["jwt_login"], "password": _canary("login2"), "login_format": "form"},
+    "jwt_basic": {**CONNECTIONS["jwt_login"], "password": _canary("login3"), "login_format": "basic"},
+    "oauth2_raw": {**CONNECTIONS["oauth2"], "client_secret": _canary("raw"), "basic_encoding": "raw"},
+    "key_prefix": {"conn_type": "integry_api_key", "password": _canary("prefix", _PLAIN), "key_prefix": "Token token="},
+}
 _SECRETS = {
     "password", "api_key", "api_secret", "private_key", "consumer_secret", "oauth_token", "oauth_token_secret",
     "client_secret", "refresh_token",
 }  # fmt: skip
-_MORE = 17
 
 
 @cache
@@ -92,7 +133,7 @@ def canaries_of(kind: str = "all") -> list[str]:
     if kind == "issued":
         return issued
     own = [text for fields in CONNECTIONS.values() for name, text in fields.items() if name in _SECRETS]
-    return [*own, *issued, *(f"cnry-webhook-{number:02}-7f3a91" for number in range(_MORE))]
+    return [*own, *issued]
 
 
 def encodings(secret: str) -> set[str]:

@@ -32,7 +32,59 @@ class Threat:
 
 
 # Proofs of the parts that are about end users and their links: ``{"name of the part": (node ids)}``.
-END_USER_PROOFS: dict[str, tuple[str, ...]] = {}
+_LINKS = "integration/test_connect_links.py::"
+_PUBLIC = "pages/test_public_pages.py::"
+_MATRIX = "integration/test_access_matrix.py::"
+_ENTERED = "unit/test_entered_fields.py::"
+_IDENTITY = "unit/test_end_user_identity.py::"
+_RETURN = "unit/test_return_urls.py::"
+END_USER_PROOFS: dict[str, tuple[str, ...]] = {
+    "T01 end users: the redirect URI of a consent that a link has begun is its service's own": (
+        f"{_PUBLIC}test_nothing_comes_from_what_a_request_says_of_its_address",
+        f"{_PUBLIC}test_a_callback_in_another_browser_is_refused",
+    ),
+    "T02 end users: a link that another person opens does not connect that person's account": (
+        f"{_PUBLIC}test_a_link_that_somebody_else_opens_connects_nothing_for_its_user",
+        f"{_LINKS}test_nothing_is_connected_before_the_right_user_has_signed_in",
+        f"{_LINKS}test_what_a_link_gave_is_held_until_the_host_application_fetches_it_for_its_user",
+        f"{_LINKS}test_what_somebody_else_went_through_with_is_dropped",
+        "integration/test_held_grants.py::test_what_is_held_is_nobodys_until_it_is_released_once",
+        "integration/test_held_grants.py::test_what_was_given_to_another_application_is_never_kept",
+    ),
+    "T09 end users: return addresses are the workspace's own": (
+        f"{_RETURN}test_anything_else_is_refused",
+        f"{_RETURN}test_whatever_is_accepted_is_on_the_same_origin_and_below",
+        f"{_PUBLIC}test_no_other_way_back_is_taken",
+    ),
+    "T14 end users: links are for one use, short, hashed, revocable, and no GET uses them up": (
+        f"{_LINKS}test_a_link_holds_256_bits_of_which_the_database_has_a_digest_alone",
+        f"{_LINKS}test_looking_at_a_link_does_not_use_it",
+        f"{_LINKS}test_of_many_browsers_at_once_one_takes_it",
+        f"{_LINKS}test_an_expired_a_revoked_and_a_used_link_say_so",
+        f"{_PUBLIC}test_programs_that_follow_links_do_not_use_them_up",
+        f"{_PUBLIC}test_a_link_belongs_to_the_browser_that_took_it",
+        f"{_PUBLIC}test_a_link_that_is_taken_back_on_the_way_asks_the_service_for_nothing",
+    ),
+    "T17 end users: workspaces, end users, links, keys and accounts of others do not exist": (
+        f"{_MATRIX}test_everybody_sees_its_own_accounts_and_no_others",
+        f"{_MATRIX}test_nobody_changes_what_is_not_theirs",
+        f"{_MATRIX}test_a_host_application_reaches_its_own_workspace_alone",
+        f"{_MATRIX}test_links_are_seen_taken_back_and_followed_by_their_own_user_alone",
+        f"{_MATRIX}test_every_users_tasks_get_their_own_key",
+        "integration/test_end_users.py::test_ids_that_look_alike_are_different_users",
+    ),
+    "T19 end users: tokens, hashes and secrets of host applications": (
+        f"{_IDENTITY}test_another_hash_is_refused_whatever_it_is",
+        f"{_IDENTITY}test_a_header_that_says_anything_but_hs256_is_refused",
+        "integration/test_host_api.py::test_an_unknown_app_key_costs_what_a_wrong_secret_costs",
+        "integration/test_host_api.py::test_whoever_is_not_known_gets_one_answer_and_learns_nothing",
+    ),
+    "T22 end users: URLs that end users type are public https ones": (
+        f"{_ENTERED}test_a_base_url_that_is_not_public_https_is_refused",
+        f"{_ENTERED}test_a_public_base_url_is_taken_and_held_to_public_addresses",
+        "integration/test_entered.py::test_a_name_that_leads_into_a_private_network_is_not_called",
+    ),
+}
 
 _CALLBACKS = "integration/test_callbacks.py::"
 _CALLBACKS1 = "integration/test_callbacks_oauth1.py::"
@@ -169,7 +221,6 @@ THREATS: dict[str, Threat] = {
     ),
     "T14": Threat(
         "a connect link is stolen, used twice, used up by a scanner, or changed",
-        not_applicable="The links of this section begin nothing: they lead to a page behind Airflow's login.",
         pending=("T14 end users: links are for one use, short, hashed, revocable, and no GET uses them up",),
     ),
     "T15": Threat(
@@ -218,6 +269,7 @@ THREATS: dict[str, Threat] = {
             "unit/test_callback_signature.py::test_signatures_are_compared_in_constant_time",
             "unit/test_webhook_signatures.py::test_everything_but_the_signature_is_refused",
         ),
+        pending=("T19 end users: tokens, hashes and secrets of host applications",),
     ),
     "T20": Threat(
         "a redirect takes a credential elsewhere",
@@ -323,7 +375,10 @@ THREATS: dict[str, Threat] = {
     ),
     "T31": Threat(
         "Airflow's log masker misses encoded forms",
-        (f"{_S}test_t31_t34_masking.py::test_t31_every_form_in_which_a_secret_turns_up_is_masked",),
+        (
+            f"{_S}test_t31_t34_masking.py::test_t31_every_form_in_which_a_secret_turns_up_is_masked",
+            f"{_S}test_t31_t34_masking.py::test_t31_each_line_of_a_private_key_is_masked",
+        ),
     ),
     "T32": Threat(
         "the masker leaves the end of a secret that begins like another one",
