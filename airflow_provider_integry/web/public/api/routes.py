@@ -183,7 +183,8 @@ class Api:
         _check_origin(principal, request, talk)
         limits.count_principal(principal, talk.verdicts)
         query = _read_query(raw_query, operation)
-        body = await _read_body(request, operation.request) if operation.request else None
+        kind: type[Any] | None = operation.request
+        body: Any = await _read_body(request, kind) if kind else None
         call = Call(principal, services.end_users, services.links, services.sessions, request.path_params, query, body)
         do: Callable[[Call], Any] = getattr(handlers, operation.name)
         found: Any = await _in_thread(lambda: do(call))
