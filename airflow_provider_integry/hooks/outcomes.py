@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Any
 
 from airflow.sdk.exceptions import AirflowFailException, AirflowRescheduleException, AirflowSkipException
-from airflow.sdk.log import redact
+from airflow.sdk.log import redact  # type: ignore[attr-defined]
 
 from airflow_provider_integry.errors import IntegryError
 
