@@ -46,7 +46,7 @@ class DirectSupplier:
         return await arun_steps(self._hand_out(rejected))
 
     def _hand_out(self, rejected: str | None) -> Steps[Supplied]:
-        subject: Subject = yield Do(lambda: locate_subject(self._settings, self._end_user, self._account)[0])
+        subject: Subject = yield Do(lambda: find_subject(self._settings, self._end_user, self._account))
         found = yield from local_refresher().hand_out(subject, rejected, wait_s=config.wait_s(), is_eager=True)
         return _supplied(found)
 
@@ -63,6 +63,11 @@ def locate_subject(
     key = AuthorizationKey(settings.conn_id, team_of(settings.conn_id), end_user, account)
     found = locate(local_store(), build_subject(settings, key).key)
     return build_subject(settings, found.key), found.row
+
+
+def find_subject(settings: ConnectionSettings, end_user: str | None, account: str | None) -> Subject:
+    """Return what is used for one authorization; see `locate_subject`."""
+    return locate_subject(settings, end_user, account)[0]
 
 
 def read_direct_status(settings: ConnectionSettings, end_user: str | None, account: str | None) -> Status:

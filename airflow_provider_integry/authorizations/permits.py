@@ -154,12 +154,12 @@ class DirectDesk:
     def _serve(self, ask: PermitAsk) -> PermitAnswer:
         # Lazy for start-up cost: tasks have no database.
         from airflow_provider_integry.authorizations.airflow_store import local_permits, team_of
-        from airflow_provider_integry.authorizations.direct import locate_subject
+        from airflow_provider_integry.authorizations.direct import find_subject
 
         key = self._key._replace(team=team_of(self._key.conn_id))
         if is_kept(self._settings, key.end_user, key.account):
             # One account has one limit, by whatever name it is asked for.
-            key = locate_subject(self._settings, key.end_user, key.account)[0].key
+            key = find_subject(self._settings, key.end_user, key.account).key
         return local_permits().serve(permit_digest(key, self._bucket), self._caps, [ask])[0]
 
 

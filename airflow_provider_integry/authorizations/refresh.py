@@ -39,7 +39,7 @@ from airflow_provider_integry.authorizations.outcomes import (
 from airflow_provider_integry.authorizations.rows import explain, fresh_values, is_window_over, renewed_values
 from airflow_provider_integry.authorizations.steps import Do, Fetch, Pause, Steps
 from airflow_provider_integry.authorizations.store import AuthorizationStore
-from airflow_provider_integry.authorizations.subject import Entered, Subject, check_new_names
+from airflow_provider_integry.authorizations.subject import Entered, Subject
 from airflow_provider_integry.errors import (
     IntegryError,
     InvalidGrantError,
@@ -413,7 +413,6 @@ class Refresher:
     # -- making rows -------------------------------------------------------------------------------
 
     def _create(self, subject: Subject) -> None:
-        check_new_names(subject.key)
         if isinstance(subject.settings, Entered):
             raise NotAuthorizedError(subject.key.conn_id, subject.key.end_user, NOT_ENTERED)
         if subject.is_grant and subject.seed is None:

@@ -17,6 +17,7 @@ from sqlalchemy.exc import IntegrityError
 
 from airflow_provider_integry.authorizations.database_errors import NO_TABLES, database_errors
 from airflow_provider_integry.authorizations.grant import ID_PREFIX, LASTING_TYPES, Authorization, AuthorizationKey
+from airflow_provider_integry.authorizations.subject import check_new_names
 from airflow_provider_integry.authorizations.tables import authorization as table
 from airflow_provider_integry.authorizations.tables import epoch_now, exactly
 
@@ -97,9 +98,8 @@ class AuthorizationStore:
             query = query.where(table.c.end_user == end_user, exactly(table.c.end_user) == end_user)
         if state is not None:
             query = query.where(table.c.state == state)
-        with self._reading() as connection:
-            rows = connection.execute(query.order_by(table.c.id).limit(limit))
-            return [self._named(row) for found in rows if (row := _build(found))]
+        rows = self.run(query.order_by(table.c.id).limit(limit))
+        return [self._named(row) for found in rows if (row := _build(found))]
 
     def walk(
         self,
@@ -217,7 +217,12 @@ class AuthorizationStore:
             return [row for found in connection.execute(query) if (row := _build(found))]
 
     def add(self, key: AuthorizationKey, values: Mapping[str, Any]) -> bool:
-        """Make the authorization of a key, unless it is there already; return whether it was made."""
+        """Make the authorization of a key, unless it is there already; return whether it was made.
+
+        Raises:
+            NotAuthorizedError: Nothing is kept under such a name.
+        """
+        check_new_names(key)
         row = {
             "digest": key.digest,
             "conn_id": key.conn_id,

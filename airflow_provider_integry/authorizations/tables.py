@@ -87,7 +87,8 @@ authorization = Table(
     Column("use_account", String(255)),
     Index("idx_integry_authorization_refreshed_at", "refreshed_at"),
     Index("idx_integry_authorization_public_id", "public_id", unique=True),
-    Index("idx_integry_authorization_page", "conn_id", "id"),
+    # Not the connection first: databases would take it for a shorter way through the list of authorizations.
+    Index("idx_integry_authorization_page", "is_grant", "conn_id", "id"),
     # For the list of authorizations: most of what it asks of a row is in here, so that the encrypted parts
     # of all the others stay unread.
     Index("idx_integry_authorization_standing", "conn_id", "team_name", "is_grant", "binding", "state", "error_at"),

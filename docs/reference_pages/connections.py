@@ -117,4 +117,6 @@ def _sentences_of(field: Field) -> list[str]:
         sentences.append(f"*Required when {code(other)} is {code(value)}.*")
     if field.is_secret:
         sentences.append("*Secret.*")
+    if field.is_account:
+        sentences.append("*Each end user has its own.*")
     return sentences

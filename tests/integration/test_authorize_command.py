@@ -350,4 +350,4 @@ def test_a_key_is_tried_too(installation):
     assert "Connection 'key': the API refuses the credential (status 401)" in done.stderr
     assert "wrong-key-1" not in done.stderr
     named = installation.integry("test", "key", "--end-user", "acme")
-    assert (named.returncode, "has one account" in named.stderr) == (1, True)
+    assert (named.returncode, "nobody has entered its credentials yet" in named.stderr) == (1, True)

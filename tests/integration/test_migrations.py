@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from importlib import import_module
 
 import pytest
@@ -9,7 +10,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.operations import Operations
 from integration.command_line import Installation
-from sqlalchemy import create_engine, inspect, text
+from sqlalchemy import MetaData, Table, create_engine, inspect, text
 from sqlalchemy.pool import NullPool
 
 from airflow_provider_integry.authorizations.grant import AuthorizationKey
@@ -123,6 +124,32 @@ def test_the_history_goes_down_and_up_again_over_data(engine):
     assert store.add(key, VALUES)
     assert not store.add(key, VALUES)
     assert differences(engine) == []
+
+
+def test_authorizations_of_before_get_public_ids_and_keep_what_they_hold(engine):
+    *before, newest = MIGRATIONS
+    rows = [{**VALUES, "digest": f"{number:064}", "sealed": f"sealed-{number}"} for number in range(1000)]
+    counts = {"conn_id": "crm", "state": "active", "version": 1, "generation": 0, "is_rotating": False, "failures": 0}
+    with engine.begin() as connection, Operations.context(MigrationContext.configure(connection)):
+        for one in before:
+            one.upgrade()
+        old = Table(TABLE, MetaData(), autoload_with=connection)
+        connection.execute(old.insert(), [{**one, **counts, "created_at": 1.0} for one in rows])
+        newest.upgrade()
+        # Tables whose version was lost are migrated again.
+        newest.upgrade()
+    store = AuthorizationStore(lambda: engine)
+    found = store.page(["crm"], limit=2000)
+
+    assert len({row.public_id for row in found}) == 1000
+    assert all(re.fullmatch("ca_[0-9a-f]{32}", row.public_id) for row in found)
+    assert store.find(f"{7:064}").sealed == "sealed-7"
+    assert differences(engine) == []
+    with engine.begin() as connection, Operations.context(MigrationContext.configure(connection)):
+        newest.downgrade()
+        kept = connection.execute(text(f"SELECT count(*) FROM {TABLE} WHERE sealed LIKE 'sealed-%'")).scalar()
+        columns = {column["name"] for column in inspect(connection).get_columns(TABLE)}
+    assert (kept, {"public_id", "use_account"} & columns) == (1000, set())
 
 
 def test_airflows_migrate_makes_our_tables_in_a_new_database(installation):

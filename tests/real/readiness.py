@@ -98,11 +98,11 @@ def perform(installation: Installation) -> Seen:
 
 
 def connect(installation: Installation, provider: Provider) -> None:
-    """Make the connections: one that needs somebody's consent, and one that never does."""
+    """Make the connections: one that needs somebody's consent, and one that acts for the application alone."""
     extra = {**provider.extra(""), "authorize_url": f"{provider.server.url}/authorize"}
     installation.save_connection("acme", provider.server.url, extra)
-    body = {"connection_id": "key", "conn_type": "integry_basic", "host": provider.server.url, "login": "ada"}
-    installation.call("POST", "/api/v2/connections", {**body, "password": "pw-of-ada", "extra": '{"allow_http": true}'})
+    extra = {**provider.extra(""), "grant_type": "client_credentials"}
+    installation.save_connection("machine", provider.server.url, extra)
 
 
 def import_grant(installation: Installation, api: OAuth2Api, end_user: str | None) -> None:

@@ -38,6 +38,7 @@ def row(**changes: Any) -> Authorization:
         "unknown_since": None, "is_rotating": True, "failures": 0, "cool_until": None, "error": None,
         "error_at": None, "created_at": NOW - 60, "now": NOW,
     }  # fmt: skip
+    values.update(public_id="ca_1", use_account=None)
     return Authorization(**{**values, **changes})
 
 

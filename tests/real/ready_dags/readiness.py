@@ -42,7 +42,7 @@ with DAG("waiting", schedule=None):
         task_id="mapped", integry_conn_id="acme", poke_interval=4, timeout=600, start_from_trigger=True
     ).expand(end_user=[USER, "user-2"])
     IntegryAuthorizationSensor(
-        task_id="hopeless", integry_conn_id="key", end_user="nobody", retries=3, start_from_trigger=True
+        task_id="hopeless", integry_conn_id="machine", end_user="nobody", retries=3, start_from_trigger=True
     )
 
 with DAG("failing", schedule=None, default_args={"retries": 3}):

@@ -40,7 +40,7 @@ def upgrade() -> None:
     if ID_INDEX not in indexes:
         op.create_index(ID_INDEX, TABLE, ["public_id"], unique=True)
     if PAGE_INDEX not in indexes:
-        op.create_index(PAGE_INDEX, TABLE, ["conn_id", "id"])
+        op.create_index(PAGE_INDEX, TABLE, ["is_grant", "conn_id", "id"])
 
 
 def downgrade() -> None:
