@@ -8,6 +8,7 @@ import hmac
 import json
 import math
 import re
+from dataclasses import replace
 from random import Random
 from typing import Any
 from urllib.parse import urlsplit
@@ -48,9 +49,8 @@ def check_token_response(made: tuple[bytes, str | None, int, str | None, str | N
     assert token.expires_at is None or math.isfinite(token.expires_at)
     assert token.refresh_expires_at is None or math.isfinite(token.refresh_expires_at)
     assert token.is_expired(NOW) in (True, False)
-    shown = f"{token.token_type} {token.scopes} {token.expires_at} {token.refresh_expires_at} {token.fingerprint}"
-    text = token.access_token.reveal()
-    assert text not in repr(token) or len(text) < 12 or text in shown
+    other = replace(token, access_token=Secret("x"), refresh_token=Secret("y") if token.refresh_token else None)
+    assert repr(token).replace(token.fingerprint, "") == repr(other).replace(other.fingerprint, "")
     return "a token"
 
 
