@@ -54,12 +54,17 @@ class Place(NamedTuple):
     account: str | None
 
 
-@pytest.fixture(params=["sqlite", "postgres", "mariadb"])
+# What a database may take for one another. The rest asks for nothing that databases do in different ways.
+EVERY_DATABASE = pytest.mark.parametrize("apps", ["sqlite", "postgres", "mariadb"], indirect=True)
+
+
+@pytest.fixture
 def apps(request, tmp_path, monkeypatch):
-    if request.param == "sqlite":
+    kind = getattr(request, "param", "sqlite")
+    if kind == "sqlite":
         url = f"sqlite:///{tmp_path / 'matrix.db'}"
     else:
-        url = request.getfixturevalue(request.param).create_database("matrix")
+        url = request.getfixturevalue(kind).create_database("matrix")
     for name in ("", "_user", "_address"):
         monkeypatch.setenv(f"AIRFLOW__INTEGRY__API{name.upper()}_REQUESTS_PER_MINUTE", "0")
     engine = create_engine(url, poolclass=NullPool)
@@ -118,6 +123,7 @@ def is_own(who, place):
     return (who[0], who[1]) == (place.name, place.user)
 
 
+@EVERY_DATABASE
 def test_everybody_sees_its_own_accounts_and_no_others(apps, accounts, api):
     people = list(product(NAMES, USERS))
     before = dump(apps)
@@ -199,6 +205,7 @@ def test_a_host_application_reaches_its_own_workspace_alone(apps, accounts, api)
     assert refused.status_code == 404
 
 
+@EVERY_DATABASE
 def test_status_tells_users_of_themselves_alone(apps, accounts, api):
     asked = [{"conn_id": place.conn_id, "end_user": place.user, "account": place.account} for place in accounts]
     people = list(product(NAMES, USERS))
@@ -212,6 +219,7 @@ def test_status_tells_users_of_themselves_alone(apps, accounts, api):
             assert (one and one["id"]) == (accounts[place] if is_own(who, place) else None), (who, place)
 
 
+@EVERY_DATABASE
 def test_public_ids_name_accounts_of_their_own_user_and_connection_alone(apps, accounts, api):
     """`account` may be a public id; one of somebody else is no name at all."""
     asked = [
@@ -321,6 +329,7 @@ def test_codes_are_redeemed_by_their_own_user_alone(apps, api):
     assert (redeemed.status_code, redeemed.json()["end_user"]) == (200, USERS[5])
 
 
+@EVERY_DATABASE
 def test_every_users_tasks_get_their_own_key(apps, accounts):
     for number, place in enumerate(accounts):
         assert apps.entered(place.user, place.account, place.conn_id) == f"key-{number:03}"
