@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import requests
 from browser.airflow_site import AirflowSite
-from sqlalchemy import create_engine, insert, select, text
+from sqlalchemy import create_engine, delete, insert, select, text
 
 from airflow_provider_integry.authorizations.grant import AuthorizationKey
 from airflow_provider_integry.authorizations.subject import build_subject
@@ -107,18 +107,24 @@ class Desk:
             database.execute(text("INSERT INTO team (name) VALUES (:name)"), {"name": name})
 
     def add_connection(self, conn_id: str, team: str | None = None, conn_type="integry_oauth2", **columns) -> None:
-        admin = next(user for user, rights in self._users.items() if rights is None)
         body = {"connection_id": conn_id, "conn_type": conn_type, "host": API}
         body |= {"extra": json.dumps(OAUTH)} if conn_type == "integry_oauth2" else {}
         body |= {"team_name": team} if team else {}
-        token = self.visitor(admin).cookies["_token"]
         answer = requests.post(
-            f"{self.url}/api/v2/connections",
-            json={**body, **columns},
-            headers={"Authorization": f"Bearer {token}"},
-            timeout=30,
+            f"{self.url}/api/v2/connections", json={**body, **columns}, headers=self._admin(), timeout=30
         )
         assert answer.status_code == 201, answer.text
+
+    def remove_connection(self, conn_id: str) -> None:
+        """Remove a connection and what is kept of it."""
+        with create_engine(self.site.database_url).begin() as database:
+            database.execute(delete(table).where(table.c.conn_id == conn_id))
+        answer = requests.delete(f"{self.url}/api/v2/connections/{conn_id}", headers=self._admin(), timeout=30)
+        assert answer.status_code == 204, answer.text
+
+    def _admin(self) -> dict[str, str]:
+        admin = next(user for user, rights in self._users.items() if rights is None)
+        return {"Authorization": f"Bearer {self.visitor(admin).cookies['_token']}"}
 
     def add_row(self, conn_id: str, end_user: str | None = None, team: str | None = None, **values) -> int:
         """Keep a grant; return its id."""

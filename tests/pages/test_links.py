@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from html import unescape
 
 import pytest
@@ -15,9 +16,9 @@ from pages.desk import OAUTH, Desk
 PAGE = "/authorize?conn_id=apps_crm&end_user=u%C3%A9"
 
 
-@pytest.fixture(scope="session")
-def apps(desk: Desk) -> Desk:
-    """The Airflow, with a workspace and a connection that belongs to it."""
+@pytest.fixture(scope="module")
+def apps(desk: Desk) -> Iterator[Desk]:
+    """The Airflow, with a workspace and connections that belong to it; other files count what there is."""
     extra = {
         "login_url": "https://acme.example/login",
         "return_urls": "https://acme.example/done",
@@ -28,7 +29,9 @@ def apps(desk: Desk) -> Desk:
     keys = {"extra": json.dumps({"workspace": "apps_ws"})}
     desk.add_connection("apps_keys", conn_type="integry_api_key", password="k", **keys)
     desk.add_connection("apps_crm", extra=json.dumps({**OAUTH, "workspace": "apps_ws"}))
-    return desk
+    yield desk
+    for conn_id in ("apps_ws", "apps_keys", "apps_crm"):
+        desk.remove_connection(conn_id)
 
 
 def fields_of(page, **more):
