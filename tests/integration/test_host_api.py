@@ -537,6 +537,7 @@ def test_no_answer_is_kept_and_no_id_of_a_user_is_logged(api, caplog):
     with caplog.at_level(logging.INFO):
         answer = api.host("GET", "/accounts", params={"end_user": "somebody-special"})
         api.send("GET", "/accounts?end_user=somebody-special", by_secret(secret="wrong"))
+        api.send("GET", "/nothing?end_user=somebody-special", by_secret())
 
     assert answer.headers["Cache-Control"] == "no-store"
     assert "somebody-special" not in caplog.text

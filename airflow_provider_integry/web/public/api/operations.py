@@ -51,8 +51,8 @@ class Operation:
     path: str
     summary: str
     description: str
-    answer: type | None
-    request: type | None = None
+    answer: type[Any] | None
+    request: type[Any] | None = None
     status: int = 200
     who: Who = "anybody"
     problems: Mapping[int, tuple[str, ...]] = field(default_factory=dict)

@@ -149,7 +149,9 @@ class Api:
 
     async def _protect(self, request: Request, do: Callable[[_Talk], Awaitable[Response]]) -> Response:
         """Turn errors into problems, and put on what every answer carries."""
-        talk = _Talk(time.monotonic(), request.headers.get("origin"))
+        talk = _Talk(time.monotonic(), request.headers.get("origin"), request.scope["query_string"])
+        # The access log prints queries: this one may hold ids of users.
+        request.scope["query_string"] = b""
         try:
             response = await do(talk)
         except ProblemError as error:
@@ -173,18 +175,14 @@ class Api:
         return answer(describe(error, is_host=talk.is_host))
 
     async def _do(self, operation: Operation, request: Request, talk: _Talk) -> Response:
-        raw_query = request.scope["query_string"]
-        # The access log prints queries: this one may hold ids of users.
-        request.scope["query_string"] = b""
         limits, services = self._limits(), await _in_thread(self._services)
         limits.count_address(_address_of(request), talk.verdicts)
         principal = await _in_thread(lambda: identify(request.headers, services.identities, services.sessions))
         talk.is_host = principal.end_user is None
         _check_origin(principal, request, talk)
         limits.count_principal(principal, talk.verdicts)
-        query = _read_query(raw_query, operation)
-        kind: type[Any] | None = operation.request
-        body: Any = await _read_body(request, kind) if kind else None
+        query = _read_query(talk.query, operation)
+        body = await _read_body(request, operation.request) if operation.request else None
         call = Call(principal, services.end_users, services.links, services.sessions, request.path_params, query, body)
         do: Callable[[Call], Any] = getattr(handlers, operation.name)
         found: Any = await _in_thread(lambda: do(call))
@@ -202,6 +200,7 @@ class _Talk:
     Attributes:
         started: When it came, seconds.
         origin: Page that a browser says it comes from; None for others.
+        query: Its query, as it came.
         is_host: Whether a server of the host application asks.
         origin_allowed: The origin that may read the answer.
         verdicts: What the limits say.
@@ -209,6 +208,7 @@ class _Talk:
 
     started: float
     origin: str | None
+    query: bytes
     is_host: bool = False
     origin_allowed: str | None = None
     verdicts: list[Verdict] = field(default_factory=list)
