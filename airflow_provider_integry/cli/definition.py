@@ -61,6 +61,9 @@ TIMEOUT = Arg(
     type=float,
     default=600.0,
 )
+EVERY_GRANT = Arg(
+    ("--all",), help="Revoke the grants of all end users and accounts of the connection", action="store_true"
+)
 LOCAL_ONLY = Arg(("--local-only",), help="Wipe it here, and do not tell the service", action="store_true")
 TO_REVISION = Arg(("--revision",), help="Revision to migrate to (default: the newest)", metavar="ID")
 BACK_TO_REVISION = Arg(
@@ -276,7 +279,7 @@ COMMANDS: list[CLICommand] = [
                     " service was told: where it was not, tokens that tasks hold already work until they end."
                 ),
                 func=lazy_load_command(f"{_PACKAGE}.grants.revoke"),
-                args=(CONN_ID, END_USER, ACCOUNT, LOCAL_ONLY, ARG_YES, ARG_VERBOSE),
+                args=(CONN_ID, END_USER, ACCOUNT, EVERY_GRANT, LOCAL_ONLY, ARG_YES, ARG_VERBOSE),
             ),
             ActionCommand(
                 name="rotate-keys",

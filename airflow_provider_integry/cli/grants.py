@@ -23,6 +23,7 @@ from airflow_provider_integry.authorizations.subject import Subject
 from airflow_provider_integry.cli.chosen import build, find_settings, key_of, name_of
 from airflow_provider_integry.cli.command import command, confirm
 from airflow_provider_integry.cli.output import make_printable
+from airflow_provider_integry.cli.revoke_all import revoke_all
 from airflow_provider_integry.errors import ConfigurationError, IntegryError
 from airflow_provider_integry.secret import Secret
 
@@ -45,7 +46,10 @@ def import_token(args: Namespace) -> None:
 
 @command()
 def revoke(args: Namespace) -> None:
-    """Give a grant back to its service, and wipe it."""
+    """Give a grant, or all of a connection, back to the service, and wipe it."""
+    if args.all:
+        revoke_all(args)
+        return
     name = name_of(args)
     key = key_of(args)
     if local_store().find(key.digest) is None:

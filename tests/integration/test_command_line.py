@@ -311,6 +311,27 @@ def test_there_is_nothing_to_wipe_where_nothing_is_kept(shared):
     assert (done.returncode, "Nothing is kept of connection 'own'" in done.stderr) == (1, True)
 
 
+def test_all_grants_of_a_connection_are_wiped_at_once_and_no_others(alone, oauth):
+    for conn_id in ("crm", "shop"):
+        alone.connect(conn_id, oauth.url, grant_type="authorization_code", authorize_url=f"{oauth.url}/authorize")
+    for conn_id, *user in (("crm",), ("crm", "--end-user", "u1"), ("crm", "--end-user", "ü 2"), ("shop",)):
+        assert alone.integry("import", conn_id, *user, "--verify", said=oauth.authorize()).returncode == 0
+    odd = alone.integry("revoke", "crm", "--all", "--end-user", "u1", "--yes")
+    refused = alone.integry("revoke", "crm", "--all", said="no\n")
+    before = [one["readiness"] for one in alone.status()]
+
+    done = alone.integry("revoke", "crm", "--all", said="yes\n")
+    again = alone.integry("revoke", "crm", "--all", "--yes")
+
+    assert (odd.returncode, "--all is for every end user" in odd.stderr) == (1, True)
+    assert (refused.returncode, before) == (1, ["ready"] * 4)
+    assert done.returncode == 0, done.stderr
+    assert "Revoke all 3 grants of connection 'crm', here and at the service?" in done.stdout
+    assert "3 grants of connection 'crm' are wiped; the service was told of 0." in done.stdout
+    assert {(one["conn_id"], one["readiness"]) for one in alone.status()} == {("crm", "revoked"), ("shop", "ready")}
+    assert (again.returncode, "Nothing is kept of connection 'crm'" in again.stderr) == (1, True)
+
+
 @pytest.fixture
 def held():
     """A token endpoint that answers when it is told to: ``held.arrived.wait()``, ``held.gate.set()``."""
@@ -469,8 +490,8 @@ def test_every_command_and_argument_explains_itself():
         for argument in getattr(one, "args", ()):
             assert argument.kwargs.get("help"), f"{one.name} {argument.flags}"
     commands = (
-        "add authorize check connectors db downgrade import import list list remove revoke rotate-keys run schema show"
-        " status test upgrade validate webhooks"
+        "accounts add authorize check connectors db default disconnect downgrade import import link list list list"
+        " migrate remove revoke revoke-link rotate-keys run schema show status test test upgrade validate webhooks"
     )
     assert sorted(seen) == commands.split()
 
