@@ -402,6 +402,7 @@ def test_every_route_of_the_broker_answers_nothing_without_a_proof(installation)
         "/v1/polls/open": {**poll, "hold_s": 1.0},
         "/v1/polls/plan": {**poll, "hold_s": 1.0, "version": 1, "state": {}, "events": []},
         "/v1/polls/settle": poll,
+        "/v1/end-users": {"conn_id": "acme", "include": ["ready"]},
     }
 
     answers = {path: installation.post(path, bodies[path]) for path, _ in closed}
