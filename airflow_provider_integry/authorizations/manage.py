@@ -73,6 +73,12 @@ def check_importable(settings: ConnectionSettings) -> None:
     Raises:
         AuthorizationError: It holds no grant, or one of OAuth 1.0a.
     """
+    if not isinstance(settings.auth, OAuth1Consent | OAuth2Settings):
+        raise AuthorizationError(
+            f"Connection '{settings.conn_id}' is of type '{settings.conn_type}', which has no refresh tokens. Its own"
+            " credentials are in its fields; those of an end user are entered with 'airflow integry authorize"
+            f" {settings.conn_id} --end-user NAME'."
+        )
     check_grant(settings)
     if isinstance(settings.auth, OAuth1Consent):
         raise AuthorizationError(

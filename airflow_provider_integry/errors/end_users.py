@@ -133,6 +133,7 @@ class HostApiError(EndUserError):
         super().__init__(detail)
         self.name = name
         self.status = status
+        self.detail = detail
         self.reason = reason
         self.field = field
 

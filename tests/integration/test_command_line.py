@@ -263,10 +263,10 @@ def test_a_token_that_is_refused_is_told_at_once(shared):
     ("arguments", "said", "complaint"),
     [
         (["nope"], "t", "There is no connection 'nope'"),
-        (["key"], "t", "is of type 'integry_api_key': its own credentials suffice"),
+        (["key"], "t", "is of type 'integry_api_key', which has no refresh tokens"),
         (["own"], "t", "uses grant type 'client_credentials': its own credentials suffice"),
         (["photos"], "t", "has no refresh tokens: its grant comes out of a consent"),
-        (["broken"], "t", "field 'password': is empty, and needed"),
+        (["broken"], "t", "are entered with 'airflow integry authorize broken --end-user NAME'"),
         (["crm", "--end-user", ""], "t", "end_user has 0 characters"),
         (["crm", "--end-user", "x" * 256], "t", "end_user has 256 characters"),
         (["crm"], "", "Standard input is empty"),

@@ -28,6 +28,8 @@ def build(kind):
 def sample(hint):
     options = [one for one in typing.get_args(hint) or (hint,) if one is not type(None)]
     origin = typing.get_origin(hint)
+    if origin is typing.Literal:
+        return options[0]
     if origin in (list, tuple):
         return origin([sample(options[0])])
     return SAMPLES[options[0]]
