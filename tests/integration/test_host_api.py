@@ -56,9 +56,10 @@ def names_of(answer):
 # -- who asks ----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("headers", [by_secret(), by_token(None), by_token("u1"), by_hash("u1")])
-def test_secret_token_and_hash_show_who_asks(api, headers):
-    answer = api.send("GET", "/apps", headers)
+# Tokens are made when they are wanted: they last for minutes, and tests may be collected long before they run.
+@pytest.mark.parametrize("make", [by_secret, lambda: by_token(None), lambda: by_token("u1"), lambda: by_hash("u1")])
+def test_secret_token_and_hash_show_who_asks(api, make):
+    answer = api.send("GET", "/apps", make())
 
     assert (answer.status_code, names_of(answer)) == (200, ["crm", "own"])
 
@@ -85,14 +86,15 @@ def test_secret_token_and_hash_show_who_asks(api, headers):
         {**by_hash("u1"), "X-Integry-App-Key": "globex"},
         {**by_hash("u1"), **by_secret()},
         {name: value for name, value in by_hash("u1").items() if "Hash" not in name},
-        by_token("u1", secret="x" * 40),
-        by_token("u1", now=time.time() - 3600),
-        by_token("u1", now=time.time() + 3600),
+        lambda: by_token("u1", secret="x" * 40),
+        lambda: by_token("u1", now=time.time() - 3600),
+        lambda: by_token("u1", now=time.time() + 3600),
         {"Authorization": by_secret()["Authorization"].replace("Basic", "Bearer")},
     ],
 )
 def test_whoever_is_not_known_gets_one_answer_and_learns_nothing(api, headers):
-    answer = api.send("GET", "/accounts", {"Origin": "https://evil.example", **headers})
+    made = headers() if callable(headers) else headers
+    answer = api.send("GET", "/accounts", {"Origin": "https://evil.example", **made})
 
     assert answer.status_code == 401
     assert answer.json() == {
@@ -210,9 +212,9 @@ def test_other_pages_get_nothing_though_they_know_a_hash(api, origin):
     assert api.host("GET", "/accounts").json()["accounts"] == []
 
 
-@pytest.mark.parametrize("headers", [by_secret(), by_token(None)])
-def test_what_only_servers_may_hold_is_refused_out_of_a_browser(api, headers):
-    answer = api.send("GET", "/apps", {**headers, "Origin": ORIGIN})
+@pytest.mark.parametrize("make", [by_secret, lambda: by_token(None)])
+def test_what_only_servers_may_hold_is_refused_out_of_a_browser(api, make):
+    answer = api.send("GET", "/apps", {**make(), "Origin": ORIGIN})
 
     assert (answer.status_code, answer.json()["type"]) == (403, "urn:integry:problem:secret-in-browser")
     assert "Access-Control-Allow-Origin" not in answer.headers
