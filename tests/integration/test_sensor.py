@@ -135,8 +135,9 @@ def test_a_wrong_field_fails_at_once(serve_account, deferrable, fields, told):
         build(deferrable=deferrable).execute({})
 
 
-def test_an_end_user_is_refused_rather_than_waited_for(serve_account):
-    serve_account(ME)
+def test_an_end_user_of_what_has_none_is_refused_rather_than_waited_for(set_connection, answer_with):
+    # Its tokens are the application's own.
+    set_connection(oauth2(answer_with(ME), grant_type="client_credentials"))
 
     with pytest.raises(AirflowFailException, match="user-7"):
         build(end_user="user-7").execute({})
