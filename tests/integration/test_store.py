@@ -344,6 +344,7 @@ def test_every_statement_compiles_for_every_database(dialect, tmp_path):
     held = store.claim(row, "owner", 30.0)
     store.change(held, {"sealed": "x"})
     store.replace_sealed(held, "y")
+    store.point(row, "other")
     store.find_many([KEY.digest])
     list(store.walk(conn_id="crm", end_user="acme", with_sealed=False))
     store.list_idle(1.0)
@@ -359,7 +360,7 @@ def test_every_statement_compiles_for_every_database(dialect, tmp_path):
     texts = [str(one.compile(dialect=DIALECTS[dialect].dialect())) for one in seen]
     called = {"find", "find_many", "walk", "list_page", "list_idle", "list_by_ids", "list_ending", "count"} | {
         *("add", "claim", "change", "replace_sealed", "delete", "list_where"),
-        *("find_by_public_id", "find_by_public_ids", "page"),
+        *("find_by_public_id", "find_by_public_ids", "page", "point"),
     }
     # What the others are made of.
     called |= {"run", "read_clock"}
